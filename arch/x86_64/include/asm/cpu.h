@@ -1,0 +1,30 @@
+/* This CPU, on x86-64; the contract is in <arch/cpu.h>. */
+#ifndef ASM_CPU_H
+#define ASM_CPU_H
+
+#include <base/types.h>
+
+#define MAX_CPUS 64
+
+/* Only the boot CPU runs so far; per-CPU areas come with the others. */
+static inline u32 smp_processor_id(void)
+{
+	return 0;
+}
+
+static inline void cpu_relax(void)
+{
+	__asm__ volatile("pause" : : : "memory");
+}
+
+static inline u64 arch_timestamp(void)
+{
+	u32 low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return ((u64)high << 32) | low;
+}
+
+u64 arch_timestamp_to_ns(u64 ticks);
+
+#endif

@@ -1,0 +1,37 @@
+/* The kernel's page tables. See arch/x86_64/paging.c for the theory. */
+#ifndef X86_PAGING_H
+#define X86_PAGING_H
+
+#include <base/types.h>
+
+/*
+ * Builds the final tables and switches to them: image (W^X), direct map of every range that
+ * `for_each` passes to its callback, no identity map. alloc_table gives one page, its content
+ * arbitrary, below 4 GiB (what the entry's tables reach), or 0. Panics if it runs out.
+ */
+struct paging_source {
+	phys_addr_t (*alloc_table)(void);
+	void (*for_each_range)(void (*map)(phys_addr_t base, u64 size_bytes));
+};
+void paging_init(const struct paging_source *source);
+
+/*
+ * Maps the physical range into the direct map, read-only: firmware tables that are no RAM.
+ * Before paging_init() nothing is to be done below 4 GiB. Returns its address, or NULL
+ * (address or size beyond what is mappable).
+ */
+const void *paging_map_firmware(phys_addr_t base, u64 size_bytes);
+
+/* Backs the stack of a slot of the stack window with the pages at phys; returns its top. */
+uintptr_t paging_map_stack(u32 slot, phys_addr_t phys);
+
+/* Does a fault at this address mean that a stack ran into its guard hole? Slot in *slot. */
+bool paging_is_stack_guard(uintptr_t addr, u32 *slot);
+
+/* Walks the tables: every mapping's rights, for `check` (PAGING-1: nothing is both writable and
+ * executable). Returns how many leaf entries break it. */
+u64 paging_check_wx(void);
+
+u64 paging_table_pages(void); /* pages used for tables since paging_init() */
+
+#endif

@@ -1,0 +1,28 @@
+/* Exceptions and interrupts: IDT, the frame, and the legacy interrupt controller. */
+#ifndef X86_TRAP_H
+#define X86_TRAP_H
+
+#include <base/types.h>
+
+/* As boot/…/entry and isr.asm push it, lowest address first. */
+struct trap_frame {
+	u64 r15, r14, r13, r12, r11, r10, r9, r8;
+	u64 rbp, rdi, rsi, rdx, rcx, rbx, rax;
+	u64 vector, error_code;
+	u64 rip, cs, rflags, rsp, ss;
+};
+
+/* GDT, TSS, IDT with all exceptions; stacks for NMI, #DB, #DF, #MC come with trap_set_ist(). */
+void traps_init(void);
+
+enum trap_ist { IST_DOUBLE_FAULT = 1, IST_NMI, IST_MACHINE_CHECK, IST_DEBUG, NR_IST };
+/* Top of the stack that the vectors of this slot run on. */
+void trap_set_ist(enum trap_ist slot, uintptr_t stack_top);
+
+/* PIT tick (PIT_HZ) and COM1 receive interrupt through the 8259s. */
+#define PIT_HZ 100
+void legacy_irqs_init(void);
+/* Called from the tick, interrupts off, with the interrupted frame. */
+void tick_set_handler(void (*fn)(const struct trap_frame *frame));
+
+#endif

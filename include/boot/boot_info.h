@@ -1,0 +1,62 @@
+/*
+ * What the boot loader told us, in our own words.
+ *
+ * boot/multiboot2.c fills it from the loader's tags and nothing else of them is kept:
+ * the loader's memory is ordinary memory afterwards. Everything is copied, nothing points
+ * outside.
+ */
+#ifndef BOOT_BOOT_INFO_H
+#define BOOT_BOOT_INFO_H
+
+#include <base/types.h>
+
+#define BOOT_CMDLINE_BYTES 2048
+#define BOOT_MAX_MEM       256
+#define BOOT_MAX_MODULES   16
+#define BOOT_MAX_RSDP      36
+
+/* Values of the multiboot2 memory map, which are those of ACPI's E820. */
+enum boot_mem_type {
+	BOOT_MEM_AVAILABLE = 1,
+	BOOT_MEM_RESERVED = 2,
+	BOOT_MEM_ACPI_RECLAIM = 3,
+	BOOT_MEM_ACPI_NVS = 4,
+	BOOT_MEM_BAD = 5,
+};
+
+struct boot_mem_range {
+	phys_addr_t base;
+	u64 size_bytes;
+	u32 type; /* enum boot_mem_type; the firmware may use others: not RAM */
+};
+
+struct boot_module {
+	phys_addr_t start, end;
+	char name[64];
+};
+
+struct boot_info {
+	char cmdline[BOOT_CMDLINE_BYTES];
+	char loader[64];
+	struct boot_mem_range mem[BOOT_MAX_MEM]; /* in the firmware's order, unchecked */
+	u32 nr_mem;
+	struct boot_module modules[BOOT_MAX_MODULES];
+	u32 nr_modules;
+	u8 rsdp[BOOT_MAX_RSDP]; /* the 2.0 structure if the loader gave both */
+	u32 rsdp_bytes;         /* 0: none given */
+	bool efi;
+	u32 nr_dropped; /* entries that did not fit the arrays above, or were malformed */
+};
+
+/*
+ * Reads the multiboot2 information of `len` bytes at `bytes` into *out. Pure and bounded:
+ * no globals, no reads past len, any content. Returns 0, or -EINVAL if it is not one
+ * (length, alignment of tags, missing end tag) - what was read until then is kept.
+ * Source: Multiboot2 Specification 2.0, section 3.6.
+ */
+int multiboot2_parse(const void *bytes, size_t len, struct boot_info *out);
+
+/* What the loader's magic in eax must be. */
+#define MULTIBOOT2_BOOTLOADER_MAGIC 0x36d76289u
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * Executing the invariants that stand above the structs.
+ */
+#ifndef MM_CHECK_H
+#define MM_CHECK_H
+
+#include <base/types.h>
+
+struct check_report {
+	u32 run;         /* invariants executed */
+	u32 failed;      /* of them broken */
+	u64 items;       /* pages, list entries, ranges looked at */
+	char first[192]; /* the first broken one: id, what, values */
+};
+
+/*
+ * Runs every invariant, by id. Takes zone locks one at a time; the figures are exact if no
+ * other CPU allocates meanwhile. Each failure is also a log line. Returns true if all hold.
+ */
+bool mm_check(struct check_report *report);
+
+/* The i-th invariant's id and sentence; false past the end. For `check list` and the docs. */
+bool mm_check_describe(u32 i, const char **id, const char **sentence);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * gfp_t: what a request may do and where its memory may come from ("get free pages").
+ * Linux's names and meanings; the values are our own.
+ */
+#ifndef MM_GFP_H
+#define MM_GFP_H
+
+#include <base/types.h>
+
+typedef u32 gfp_t;
+
+#define __GFP_DMA            ((gfp_t)1 << 0) /* only below 16 MiB */
+#define __GFP_DMA32          ((gfp_t)1 << 1) /* only below 4 GiB */
+#define __GFP_HIGH           ((gfp_t)1 << 2) /* urgent: may use half of the min mark */
+#define __GFP_DIRECT_RECLAIM ((gfp_t)1 << 3) /* the caller may sleep and reclaim */
+#define __GFP_KSWAPD_RECLAIM ((gfp_t)1 << 4) /* may wake kswapd */
+#define __GFP_NOWARN         ((gfp_t)1 << 5) /* failure is expected: no report */
+#define __GFP_ZERO           ((gfp_t)1 << 6) /* content is zero */
+#define __GFP_THISNODE       ((gfp_t)1 << 7) /* this node or none */
+#define __GFP_ALL            (((gfp_t)1 << 8) - 1)
+
+#define __GFP_RECLAIM (__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)
+#define GFP_KERNEL    (__GFP_RECLAIM)
+#define GFP_NOWAIT    (__GFP_KSWAPD_RECLAIM)
+#define GFP_ATOMIC    (__GFP_HIGH | __GFP_KSWAPD_RECLAIM)
+#define GFP_DMA       (__GFP_DMA)
+#define GFP_DMA32     (__GFP_DMA32)
+
+/* Every flag and bundle by name, for parsing and printing. */
+struct gfp_name {
+	const char *name;
+	gfp_t flags;
+};
+extern const struct gfp_name gfp_names[];
+extern const u32 nr_gfp_names;
+
+/* "GFP_KERNEL|__GFP_ZERO" into buf; bundles first, so that a reader sees the intent. */
+void gfp_format(gfp_t gfp, char *buf, size_t size);
+/* Reads what gfp_format writes ('|', ',' or '+' between names). 0, or -EINVAL. */
+int gfp_parse(const char *text, gfp_t *gfp);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * Looking at the memory manager from outside: consistent copies for reports, tests and check.
+ * Every function takes the locks it needs for a short time; any context.
+ */
+#ifndef MM_INSPECT_H
+#define MM_INSPECT_H
+
+#include <mm/numa.h>
+#include <mm/page.h>
+
+enum zone_watermark { WMARK_MIN, WMARK_LOW, WMARK_HIGH, NR_WMARK };
+
+/* Numbers a zone has counted since boot. */
+enum zone_event {
+	ZONE_ALLOC,        /* blocks handed out */
+	ZONE_FREE,         /* blocks given back */
+	ZONE_ALLOC_PAGES,  /* the same in pages */
+	ZONE_FREE_PAGES,   /**/
+	ZONE_SPLIT,        /* a block was halved */
+	ZONE_MERGE,        /* two buddies became one */
+	ZONE_WMARK_FAILED, /* the check of a mark refused a request here */
+	NUMA_HIT,          /* a request that preferred this node got it */
+	NUMA_MISS,         /* one that preferred another got this one */
+	NUMA_FOREIGN,      /* one that preferred this one got another */
+	NUMA_LOCAL,        /* one from a CPU of this node */
+	NUMA_OTHER,        /* one from a CPU of another node */
+	NR_ZONE_EVENTS
+};
+
+struct zone_snapshot {
+	int nid;
+	enum zone_type type;
+	const char *name;
+	pfn_t start_pfn;
+	u64 spanned_pages; /* from first to last frame, holes included */
+	u64 present_pages; /* RAM in it */
+	u64 managed_pages; /* given to the buddy allocator */
+	u64 free_pages;
+	u64 nr_captured; /* claimed, on no list */
+	u64 free_blocks[NR_ORDERS];
+	u64 watermark[NR_WMARK];             /* pages */
+	u64 lowmem_reserve[MAX_NR_ZONES];    /* pages kept from requests of each class */
+	u64 events[NR_ZONE_EVENTS];
+};
+
+/* False: the node or zone does not exist. A zone without pages is given with zeros. */
+bool zone_snapshot(int nid, enum zone_type type, struct zone_snapshot *out);
+
+struct node_snapshot {
+	int nid;
+	pfn_t start_pfn;
+	u64 spanned_pages, present_pages, managed_pages, free_pages;
+};
+bool node_snapshot(int nid, struct node_snapshot *out);
+
+/* The i-th zone that a request for `type` from node nid tries; false past the end. */
+bool zonelist_entry(int nid, bool this_node_only, u32 i, int *zone_nid, enum zone_type *type);
+
+const char *zone_event_name(enum zone_event event);
+
+/*
+ * Where the firmware's RAM went, in pages. Invariant ACCT-1: ram == managed + sum of
+ * reserved + lost, and lost is 0.
+ */
+struct page_accounting {
+	u64 ram_pages;
+	u64 managed_pages;
+	u64 reserved_pages[16]; /* by enum memblock_owner */
+	u64 lost_pages;
+};
+void page_accounting(struct page_accounting *out);
+
+#endif

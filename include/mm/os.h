@@ -1,0 +1,32 @@
+/*
+ * Seam 2: what mm/ asks of the kernel around it.
+ *
+ * A kernel that takes mm/ implements these functions; kernel/mm_os.c is ours,
+ * tests/host/os.c the host's, examples/minimal/port.c the smallest one. The seam grows
+ * with mm/: sleeping, tasks and threads join it with the mechanisms that need them.
+ */
+#ifndef MM_OS_H
+#define MM_OS_H
+
+#include <base/types.h>
+
+/* Levels as Linux numbers them; smaller is more urgent. */
+enum os_log_level {
+	OS_LOG_ERR = 3,
+	OS_LOG_WARN = 4,
+	OS_LOG_NOTICE = 5,
+	OS_LOG_INFO = 6,
+	OS_LOG_DEBUG = 7,
+};
+
+/* One log line of a subsystem; `fmt` carries no newline. Any context; may not allocate. */
+void os_log(enum os_log_level level, const char *subsystem, const char *fmt, ...)
+	__printf_like(3, 4);
+
+/* A broken invariant or a misuse that cannot be survived: says so and does not return. */
+_Noreturn void os_panic(const char *fmt, ...) __printf_like(1, 2);
+
+/* The address that the current function returns to: who asked. */
+#define os_call_site() ((uintptr_t)__builtin_return_address(0))
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * struct page: one for every page frame of every populated 4 MiB block of memory.
+ *
+ * The array is virtual (VMEMMAP_BASE), so that pfn_to_page is arithmetic, and each node's
+ * part of it stands in that node's own memory.
+ */
+#ifndef MM_PAGE_H
+#define MM_PAGE_H
+
+#include <arch/page.h>
+#include <base/list.h>
+#include <base/types.h>
+
+/* Orders 0 .. MAX_ORDER: blocks of 1 .. 1024 pages, 4 KiB .. 4 MiB. */
+#define MAX_ORDER       10
+#define NR_ORDERS       (MAX_ORDER + 1)
+#define MAX_BLOCK_PAGES ((u64)1 << MAX_ORDER)
+
+enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, MAX_NR_ZONES };
+
+/*
+ * Where a page is. Every frame is in exactly one of these:
+ *
+ *   HOLE ------ no RAM behind it (it only shares a block with RAM)
+ *   RESERVED -- RAM that the buddy allocator never had: kernel image, page tables, ...
+ *   FREE ------ heads a block on a free list
+ *   ALLOCATED - heads a block that somebody has
+ *   TAIL ------ inside a block that another page heads
+ *
+ *            boot              alloc (split: the other half is FREE)
+ *   RESERVED ----> FREE  <------------------------------------------> ALLOCATED
+ *                   |  ^       free (merge: the upper head is TAIL)
+ *              merge|  |split
+ *                   v  |
+ *                   TAIL
+ */
+enum page_state { PAGE_HOLE, PAGE_RESERVED, PAGE_FREE, PAGE_ALLOCATED, PAGE_TAIL, NR_PAGE_STATES };
+
+/*
+ * Invariants (check: PAGE-*):
+ *   PAGE-1  nid and zone are those of the zone whose span holds the frame (HOLE: any)
+ *   PAGE-2  a head (FREE, ALLOCATED) has order <= MAX_ORDER and a frame number that is
+ *           a multiple of 1 << order; the other pages of its block are TAIL
+ *   PAGE-3  every TAIL is inside the block of exactly one head
+ *
+ * state, order and the link change under the zone's lock while the page is free; while it is
+ * ALLOCATED they belong to its holder. nid and zone are constant after boot. The header is
+ * bytes, not bit-fields: a byte is stored without reading its neighbours, so fields with
+ * different owners cannot tear each other.
+ */
+struct page {
+	u8 state; /* enum page_state */
+	u8 order; /* of the block that this page heads; stale in any other state */
+	u8 zone;  /* enum zone_type */
+	u8 marks; /* PAGE_MARK_*: none exists before the reserve does */
+	u16 nid;
+	u16 unused;
+	union {
+		struct list_head free_link; /* FREE: in the free_area of its order */
+		u64 arm_words[7];
+	};
+};
+
+_Static_assert(sizeof(struct page) == 64, "the memory map is one cache line a frame");
+
+static inline struct page *pfn_to_page(pfn_t pfn)
+{
+	return (struct page *)VMEMMAP_BASE + pfn;
+}
+
+static inline pfn_t page_to_pfn(const struct page *page)
+{
+	return (pfn_t)(page - (struct page *)VMEMMAP_BASE);
+}
+
+static inline phys_addr_t page_to_phys(const struct page *page)
+{
+	return pfn_to_phys(page_to_pfn(page));
+}
+
+static inline void *page_address(const struct page *page)
+{
+	return phys_to_virt(page_to_phys(page));
+}
+
+static inline struct page *virt_to_page(const void *addr)
+{
+	return pfn_to_page(virt_to_phys(addr) >> PAGE_SHIFT);
+}
+
+/* Is there a struct page for this frame number? True for every frame of a populated block. */
+bool pfn_valid(pfn_t pfn);
+
+const char *page_state_name(enum page_state state);
+const char *zone_type_name(enum zone_type zone);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * Asking for pages and giving them back.
+ */
+#ifndef MM_PAGE_ALLOC_H
+#define MM_PAGE_ALLOC_H
+
+#include <mm/gfp.h>
+#include <mm/page.h>
+
+/*
+ * 1 << order pages, physically contiguous and aligned to their size, nearest first as seen from
+ * node `nid` (NUMA_NO_NODE: the node of this CPU). Any context; never sleeps as long as there
+ * is no reclaim. Returns NULL if no zone may give it: every eligible zone would fall under
+ * its min mark, or has no block that large; unless __GFP_NOWARN a log line says which.
+ * An order above MAX_ORDER, a node that does not exist or an unknown flag is the caller's error:
+ * one log line and NULL.
+ */
+struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order) __must_check;
+struct page *alloc_pages(gfp_t gfp, unsigned int order) __must_check;
+
+/*
+ * Gives a block back, whole: `order` is what it was asked for with. Any context. A page that
+ * is not the head of an allocated block of that order panics, naming what it is.
+ */
+void __free_pages(struct page *page, unsigned int order);
+
+/* The same by address in the direct map; 0 / NULL on failure and ignored on free. */
+void *get_free_pages(gfp_t gfp, unsigned int order) __must_check;
+void free_pages(void *addr, unsigned int order);
+
+#endif
