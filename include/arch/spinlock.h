@@ -1,13 +1,14 @@
 /*
- * Seam 1, part 4: spinlocks.
+ * Seam 1, part 4: spinlocks. The same on every architecture that has the compiler's atomics.
  *
- * <asm/spinlock.h> gives struct arch_spinlock, ARCH_SPINLOCK_INIT and, inline,
- * arch_spin_lock(), arch_spin_trylock() and arch_spin_unlock(). The lock is fair
- * (first come, first served), its wait loop calls cpu_relax(), taking it is an acquire
- * and releasing it a release operation.
+ * A ticket lock: takers draw a number and wait until it is served, so nobody starves. On top
+ * of it what makes mistakes visible: a name and the owner. A lock that is taken in interrupts,
+ * or under one that is, is taken with the irqsave variants only.
  *
- * What is added here is what makes mistakes visible: a name and the owner. A lock that
- * is taken in interrupts, or under one that is, is taken with the irqsave variants only.
+ * Memory order: drawing may be relaxed, since it decides only who comes next; seeing one's
+ * number served is the acquire, serving the next the release: what the last owner wrote is
+ * then visible to the next. owner_cpu is relaxed: a CPU compares it with its own number only,
+ * and that is a value it alone writes.
  */
 #ifndef ARCH_SPINLOCK_H
 #define ARCH_SPINLOCK_H
@@ -17,19 +18,19 @@
 #include <base/assert.h>
 #include <base/types.h>
 
-#include <asm/spinlock.h>
-
 #define SPINLOCK_NO_OWNER (~(u32)0)
 
 struct spinlock {
-	struct arch_spinlock raw;
-	u32 owner_cpu; /* CPU that holds it; written by the holder only */
+	u32 next;      /* the number that the next taker draws */
+	u32 serving;   /* the number that holds the lock */
+	u32 owner_cpu; /* CPU that holds it, or SPINLOCK_NO_OWNER; written by the holder only */
 	const char *name;
 };
 
 static inline void spin_lock_init(struct spinlock *lock, const char *name)
 {
-	lock->raw = (struct arch_spinlock)ARCH_SPINLOCK_INIT;
+	lock->next = 0;
+	lock->serving = 0;
 	lock->name = name;
 	__atomic_store_n(&lock->owner_cpu, SPINLOCK_NO_OWNER, __ATOMIC_RELAXED);
 }
@@ -42,15 +43,25 @@ static inline bool spin_is_held(const struct spinlock *lock)
 
 static inline void spin_lock(struct spinlock *lock)
 {
+	u32 ticket;
+
 	ASSERT_MSG(!spin_is_held(lock), "lock '%s' taken twice by CPU %u", lock->name,
 		   smp_processor_id());
-	arch_spin_lock(&lock->raw);
+	ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+
+	while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket)
+		cpu_relax();
 	__atomic_store_n(&lock->owner_cpu, smp_processor_id(), __ATOMIC_RELAXED);
 }
 
 static inline bool spin_trylock(struct spinlock *lock)
 {
-	if (!arch_spin_trylock(&lock->raw))
+	u32 serving = __atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE);
+	u32 expected = serving;
+
+	/* Draw a number only if it is the one being served. */
+	if (!__atomic_compare_exchange_n(&lock->next, &expected, serving + 1, false,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
 	__atomic_store_n(&lock->owner_cpu, smp_processor_id(), __ATOMIC_RELAXED);
 	return true;
@@ -61,7 +72,7 @@ static inline void spin_unlock(struct spinlock *lock)
 	ASSERT_MSG(spin_is_held(lock), "lock '%s' released by CPU %u, which does not hold it",
 		   lock->name, smp_processor_id());
 	__atomic_store_n(&lock->owner_cpu, SPINLOCK_NO_OWNER, __ATOMIC_RELAXED);
-	arch_spin_unlock(&lock->raw);
+	__atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
 }
 
 static inline unsigned long spin_lock_irqsave(struct spinlock *lock)

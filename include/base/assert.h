@@ -13,17 +13,17 @@
 _Noreturn void assert_failed(const char *file, int line, const char *fmt, ...) __printf_like(3, 4);
 
 /* ASSERT(cond): for conditions that need no values beside them. */
-#define ASSERT(cond)                                                                               \
-	do {                                                                                       \
-		if (unlikely(!(cond)))                                                             \
-			assert_failed(__FILE__, __LINE__, "%s", #cond);                            \
+#define ASSERT(cond)                                                    \
+	do {                                                            \
+		if (unlikely(!(cond)))                                  \
+			assert_failed(__FILE__, __LINE__, "%s", #cond); \
 	} while (0)
 
 /* ASSERT_MSG(cond, fmt, ...): prints the values that broke it. */
-#define ASSERT_MSG(cond, ...)                                                                      \
-	do {                                                                                       \
-		if (unlikely(!(cond)))                                                             \
-			assert_failed(__FILE__, __LINE__, __VA_ARGS__);                            \
+#define ASSERT_MSG(cond, ...)                                           \
+	do {                                                            \
+		if (unlikely(!(cond)))                                  \
+			assert_failed(__FILE__, __LINE__, __VA_ARGS__); \
 	} while (0)
 
 #endif

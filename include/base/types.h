@@ -22,39 +22,39 @@ typedef int64_t s64;
 typedef u64 phys_addr_t;
 typedef u64 pfn_t;
 
-#define KiB(n) ((u64)(n) << 10)
-#define MiB(n) ((u64)(n) << 20)
-#define GiB(n) ((u64)(n) << 30)
-#define TiB(n) ((u64)(n) << 40)
+#define KiB(n)                          ((u64)(n) << 10)
+#define MiB(n)                          ((u64)(n) << 20)
+#define GiB(n)                          ((u64)(n) << 30)
+#define TiB(n)                          ((u64)(n) << 40)
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)                   (sizeof(a) / sizeof((a)[0]))
 
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /* Both operands are evaluated once; types must agree. */
-#define MIN(a, b)                                                                                  \
-	({                                                                                         \
-		__typeof__(a) min_a_ = (a);                                                        \
-		__typeof__(b) min_b_ = (b);                                                        \
-		(void)(&min_a_ == &min_b_);                                                        \
-		min_a_ < min_b_ ? min_a_ : min_b_;                                                 \
+#define MIN(a, b)                                  \
+	({                                         \
+		__typeof__(a) min_a_ = (a);        \
+		__typeof__(b) min_b_ = (b);        \
+		(void)(&min_a_ == &min_b_);        \
+		min_a_ < min_b_ ? min_a_ : min_b_; \
 	})
-#define MAX(a, b)                                                                                  \
-	({                                                                                         \
-		__typeof__(a) max_a_ = (a);                                                        \
-		__typeof__(b) max_b_ = (b);                                                        \
-		(void)(&max_a_ == &max_b_);                                                        \
-		max_a_ > max_b_ ? max_a_ : max_b_;                                                 \
+#define MAX(a, b)                                  \
+	({                                         \
+		__typeof__(a) max_a_ = (a);        \
+		__typeof__(b) max_b_ = (b);        \
+		(void)(&max_a_ == &max_b_);        \
+		max_a_ > max_b_ ? max_a_ : max_b_; \
 	})
 
 /* `align` is a power of two. ALIGN_UP wraps at the top of the type: callers bound `x`. */
-#define ALIGN_DOWN(x, align) ((x) & ~((__typeof__(x))(align)-1))
-#define ALIGN_UP(x, align)   ALIGN_DOWN((x) + ((__typeof__(x))(align)-1), align)
-#define IS_ALIGNED(x, align) (((x) & ((__typeof__(x))(align)-1)) == 0)
-#define DIV_ROUND_UP(n, d)   (((n) + (d)-1) / (d))
+#define ALIGN_DOWN(x, align)                ((x) & ~((__typeof__(x))(align)-1))
+#define ALIGN_UP(x, align)                  ALIGN_DOWN((x) + ((__typeof__(x))(align)-1), align)
+#define IS_ALIGNED(x, align)                (((x) & ((__typeof__(x))(align)-1)) == 0)
+#define DIV_ROUND_UP(n, d)                  (((n) + (d)-1) / (d))
 
-#define likely(x)   __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
+#define likely(x)                           __builtin_expect(!!(x), 1)
+#define unlikely(x)                         __builtin_expect(!!(x), 0)
 
 #define __printf_like(fmt_index, first_arg) __attribute__((format(printf, fmt_index, first_arg)))
 #define __packed                            __attribute__((packed))
