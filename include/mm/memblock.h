@@ -19,9 +19,9 @@ enum memblock_owner {
 	MEMBLOCK_ACPI,         /* firmware tables that stand in available memory */
 	MEMBLOCK_PAGE_TABLES,
 	MEMBLOCK_STACKS,
-	MEMBLOCK_NODE_DATA,  /* struct pglist_data, section map */
+	MEMBLOCK_NODE_DATA,   /* struct pglist_data, section map */
 	MEMBLOCK_STRUCT_PAGE, /* the memory map: struct page for every frame */
-	MEMBLOCK_OTHER,      /* what the embedding kernel took for itself */
+	MEMBLOCK_OTHER,       /* what the embedding kernel took for itself */
 	MEMBLOCK_NR_OWNERS
 };
 
@@ -40,14 +40,13 @@ struct memblock_request {
 	u64 size_bytes;
 	u64 align_bytes;   /* power of two, at least a page */
 	phys_addr_t limit; /* the block ends at or below it; 0: no limit */
-	int nid;           /* preferred node, or NUMA_NO_NODE */
-	bool exact_node;   /* fail rather than take another node's memory */
+	int nid;           /* only this node's memory, or NUMA_NO_NODE: any */
 	enum memblock_owner owner;
 };
 
 /*
- * Takes a block, from the top of memory down, nearest node first. Returns its
- * physical address, 0 if there is none. The content is whatever was there.
+ * Takes a block, from the top of memory down. Returns its physical address, 0 if there is
+ * none. The content is whatever was there. "This node, else the nearest" is numa_alloc_early().
  */
 phys_addr_t memblock_alloc(const struct memblock_request *request);
 
@@ -61,10 +60,15 @@ struct memblock_range {
 
 /*
  * Walks RAM in address order, cut at every change of node, fate or owner. Start with
- * *cursor == 0; returns false after the last. Nothing may be added or taken meanwhile,
- * except what is taken out of ranges already passed.
+ * *cursor == 0; returns false after the last. Sound while somebody reserves or frees: the walk
+ * goes by address, and sees the change if it is ahead.
  */
 bool memblock_next(phys_addr_t *cursor, struct memblock_range *range);
+/* The same, cut only at changes of node; `reserved` and `owner` are not set. */
+bool memblock_next_ram(phys_addr_t *cursor, struct memblock_range *range);
+
+/* Takes no more: from now on reserve, free and alloc are errors, the questions stay. */
+void memblock_close(void);
 
 u64 memblock_ram_pages(void);
 u64 memblock_reserved_pages(enum memblock_owner owner);

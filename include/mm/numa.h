@@ -11,6 +11,7 @@
 #define MM_NUMA_H
 
 #include <base/types.h>
+#include <mm/memblock.h>
 
 #define MAX_NUMNODES    64
 #define NUMA_NO_NODE    (-1)
@@ -29,9 +30,9 @@ static inline bool node_isset(int nid, nodemask_t mask)
 	return (mask >> nid) & 1;
 }
 
-#define for_each_node_mask(nid, mask)                                                              \
-	for (nid = 0; nid < MAX_NUMNODES; nid++)                                                   \
-		if (!node_isset(nid, mask)) {                                                      \
+#define for_each_node_mask(nid, mask)            \
+	for (nid = 0; nid < MAX_NUMNODES; nid++) \
+		if (!node_isset(nid, mask)) {    \
 		} else
 
 /* Memory of a node as the firmware names it; [base, end) need not be all RAM. */
@@ -79,6 +80,12 @@ int cpu_to_node(u32 cpu); /* the node of a CPU; node 0 for an unknown one */
 nodemask_t node_possible_mask(void); /* every node */
 nodemask_t node_memory_mask(void);   /* nodes with memory */
 nodemask_t node_cpu_mask(void);      /* nodes with a CPU */
+
+/*
+ * Early memory on node nid, or the nearest node that has it. As memblock_alloc(): a physical
+ * address, 0 if no node has any left. Boot only.
+ */
+phys_addr_t numa_alloc_early(int nid, u64 size_bytes, u64 align_bytes, enum memblock_owner owner);
 
 #define for_each_node(nid) for_each_node_mask(nid, node_possible_mask())
 

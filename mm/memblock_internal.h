@@ -1,0 +1,31 @@
+/*
+ * memblock's own data, for mm/check.c.
+ */
+#ifndef MM_MEMBLOCK_INTERNAL_H
+#define MM_MEMBLOCK_INTERNAL_H
+
+#include <base/types.h>
+
+#define MEMBLOCK_MAX_REGIONS 1024
+
+/* [base, end), whole pages. */
+struct region {
+	phys_addr_t base, end;
+	int attr; /* memory: node id or NUMA_NO_NODE; reserved: enum memblock_owner */
+};
+
+/*
+ * Invariants (check: MEMBLOCK-*):
+ *   MEMBLOCK-1  regions are not empty, of whole pages, sorted by base, and do not overlap
+ *   MEMBLOCK-2  two that touch differ in their attribute
+ * No lock: boot CPU only, and constant after memblock_close().
+ */
+struct region_list {
+	const char *name;
+	u32 nr;
+	struct region region[MEMBLOCK_MAX_REGIONS];
+};
+
+const struct region_list *memblock_region_list(bool of_reserved);
+
+#endif
