@@ -19,12 +19,12 @@ typedef u32 gfp_t;
 #define __GFP_THISNODE       ((gfp_t)1 << 7) /* this node or none */
 #define __GFP_ALL            (((gfp_t)1 << 8) - 1)
 
-#define __GFP_RECLAIM (__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)
-#define GFP_KERNEL    (__GFP_RECLAIM)
-#define GFP_NOWAIT    (__GFP_KSWAPD_RECLAIM)
-#define GFP_ATOMIC    (__GFP_HIGH | __GFP_KSWAPD_RECLAIM)
-#define GFP_DMA       (__GFP_DMA)
-#define GFP_DMA32     (__GFP_DMA32)
+#define __GFP_RECLAIM        (__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)
+#define GFP_KERNEL           (__GFP_RECLAIM)
+#define GFP_NOWAIT           (__GFP_KSWAPD_RECLAIM)
+#define GFP_ATOMIC           (__GFP_HIGH | __GFP_KSWAPD_RECLAIM)
+#define GFP_DMA              (__GFP_DMA)
+#define GFP_DMA32            (__GFP_DMA32)
 
 /* Every flag and bundle by name, for parsing and printing. */
 struct gfp_name {

@@ -38,13 +38,15 @@ struct zone_snapshot {
 	u64 free_pages;
 	u64 nr_captured; /* claimed, on no list */
 	u64 free_blocks[NR_ORDERS];
-	u64 watermark[NR_WMARK];             /* pages */
-	u64 lowmem_reserve[MAX_NR_ZONES];    /* pages kept from requests of each class */
+	u64 watermark[NR_WMARK];          /* pages */
+	u64 lowmem_reserve[MAX_NR_ZONES]; /* pages kept from requests of each class */
 	u64 events[NR_ZONE_EVENTS];
 };
 
 /* False: the node or zone does not exist. A zone without pages is given with zeros. */
 bool zone_snapshot(int nid, enum zone_type type, struct zone_snapshot *out);
+/* The same without the lock, for a panic: the figures may be torn, but nothing is waited for. */
+bool zone_snapshot_unlocked(int nid, enum zone_type type, struct zone_snapshot *out);
 
 struct node_snapshot {
 	int nid;

@@ -41,7 +41,8 @@ enum page_state { PAGE_HOLE, PAGE_RESERVED, PAGE_FREE, PAGE_ALLOCATED, PAGE_TAIL
  *   PAGE-1  nid and zone are those of the zone whose span holds the frame (HOLE: any)
  *   PAGE-2  a head (FREE, ALLOCATED) has order <= MAX_ORDER and a frame number that is
  *           a multiple of 1 << order; the other pages of its block are TAIL
- *   PAGE-3  every TAIL is inside the block of exactly one head
+ *   PAGE-3  every TAIL is inside the block of exactly one head: executed by BUDDY-6, whose walk
+ *           from head to head meets no TAIL
  *
  * state, order and the link change under the zone's lock while the page is free; while it is
  * ALLOCATED they belong to its holder. nid and zone are constant after boot. The header is

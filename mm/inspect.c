@@ -1,0 +1,139 @@
+/*
+ * Looking in from outside: copies of zones and nodes, taken under the zone's lock, so that what a
+ * report prints belongs together. Nothing here changes anything.
+ */
+#include <mm/inspect.h>
+
+#include <base/assert.h>
+#include <base/string.h>
+#include <mm/memblock.h>
+
+#include "zone.h"
+
+static void copy_zone(const struct zone *zone, struct zone_snapshot *out)
+{
+	*out = (struct zone_snapshot){
+		.nid = zone->nid,
+		.type = zone->type,
+		.name = zone_type_name(zone->type),
+		.start_pfn = zone->start_pfn,
+		.spanned_pages = zone->spanned_pages,
+		.present_pages = zone->present_pages,
+		.managed_pages = zone->managed_pages,
+		.free_pages = zone->nr_free_pages,
+		.nr_captured = zone->nr_captured,
+	};
+	for (u32 order = 0; order < NR_ORDERS; order++)
+		out->free_blocks[order] = zone->free_area[order].nr_free;
+	memcpy(out->watermark, zone->watermark, sizeof(out->watermark));
+	memcpy(out->lowmem_reserve, zone->lowmem_reserve, sizeof(out->lowmem_reserve));
+	memcpy(out->events, zone->events, sizeof(out->events));
+}
+
+static struct zone *find_zone(int nid, enum zone_type type)
+{
+	if (nid < 0 || nid >= MAX_NUMNODES || NODE_DATA(nid) == NULL || type >= MAX_NR_ZONES)
+		return NULL;
+	return &NODE_DATA(nid)->zones[type];
+}
+
+bool zone_snapshot(int nid, enum zone_type type, struct zone_snapshot *out)
+{
+	struct zone *zone = find_zone(nid, type);
+	unsigned long flags;
+
+	if (!zone)
+		return false;
+	flags = spin_lock_irqsave(&zone->lock);
+	copy_zone(zone, out);
+	spin_unlock_irqrestore(&zone->lock, flags);
+	return true;
+}
+
+bool zone_snapshot_unlocked(int nid, enum zone_type type, struct zone_snapshot *out)
+{
+	const struct zone *zone = find_zone(nid, type);
+
+	if (!zone)
+		return false;
+	copy_zone(zone, out);
+	return true;
+}
+
+bool node_snapshot(int nid, struct node_snapshot *out)
+{
+	struct zone_snapshot zone;
+	pfn_t end_pfn = 0;
+
+	if (!zone_snapshot(nid, ZONE_DMA, &zone))
+		return false;
+	memset(out, 0, sizeof(*out));
+	out->nid = nid;
+	for (u32 type = 0; type < MAX_NR_ZONES; type++) {
+		zone_snapshot(nid, (enum zone_type)type, &zone);
+		if (zone.present_pages == 0)
+			continue;
+		if (out->present_pages == 0)
+			out->start_pfn = zone.start_pfn;
+		end_pfn = zone.start_pfn + zone.spanned_pages;
+		out->spanned_pages = end_pfn - out->start_pfn;
+		out->present_pages += zone.present_pages;
+		out->managed_pages += zone.managed_pages;
+		out->free_pages += zone.free_pages;
+	}
+	return true;
+}
+
+bool zonelist_entry(int nid, bool this_node_only, u32 i, int *zone_nid, enum zone_type *type)
+{
+	const struct zonelist *list;
+
+	if (nid < 0 || nid >= MAX_NUMNODES || NODE_DATA(nid) == NULL)
+		return false;
+	list = &NODE_DATA(nid)->zonelist[this_node_only ? ZONELIST_THISNODE : ZONELIST_FALLBACK];
+	if (i >= list->nr)
+		return false;
+	*zone_nid = list->ref[i].zone->nid;
+	*type = list->ref[i].zone->type;
+	return true;
+}
+
+void page_accounting(struct page_accounting *out)
+{
+	const struct zone *zone;
+	u64 known;
+	int nid;
+
+	_Static_assert(ARRAY_SIZE(out->reserved_pages) >= MEMBLOCK_NR_OWNERS, "an entry an owner");
+	memset(out, 0, sizeof(*out));
+	out->ram_pages = memblock_ram_pages();
+	for_each_zone(nid, zone)
+		out->managed_pages += zone->managed_pages;
+	known = out->managed_pages;
+	for (u32 owner = 0; owner < MEMBLOCK_NR_OWNERS; owner++) {
+		out->reserved_pages[owner] = memblock_reserved_pages((enum memblock_owner)owner);
+		known += out->reserved_pages[owner];
+	}
+	out->lost_pages = out->ram_pages - known;
+}
+
+const char *zone_event_name(enum zone_event event)
+{
+	static const char *const names[] = {
+		[ZONE_ALLOC] = "pgalloc_blocks",
+		[ZONE_FREE] = "pgfree_blocks",
+		[ZONE_ALLOC_PAGES] = "pgalloc",
+		[ZONE_FREE_PAGES] = "pgfree",
+		[ZONE_SPLIT] = "buddy_split",
+		[ZONE_MERGE] = "buddy_merge",
+		[ZONE_WMARK_FAILED] = "watermark_failed",
+		[NUMA_HIT] = "numa_hit",
+		[NUMA_MISS] = "numa_miss",
+		[NUMA_FOREIGN] = "numa_foreign",
+		[NUMA_LOCAL] = "numa_local",
+		[NUMA_OTHER] = "numa_other",
+	};
+
+	_Static_assert(ARRAY_SIZE(names) == NR_ZONE_EVENTS, "every event has a name");
+	return event < NR_ZONE_EVENTS ? names[event] : "?";
+}

@@ -1,0 +1,305 @@
+/*
+ * The request for pages: from a caller's words to a block, and back.
+ *
+ *	alloc_pages_node(nid, gfp, order)
+ *	    |  build the context: zonelist, class of the request
+ *	    v
+ *	fast path   walk the zonelist, take where the low mark holds
+ *	    |  none
+ *	    v
+ *	slow path   again at the min mark, less what the request's urgency allows
+ *	    |  none
+ *	    v
+ *	NULL, and a line that says why
+ *
+ * A free goes the same way down: check what is given back, then the zone's buddy lists. Everything
+ * a caller can get wrong is caught before anything is changed, and named.
+ *
+ * Lock: one zone's at a time, with interrupts off. Nothing is printed under it.
+ */
+#include "alloc_context.h"
+
+#include <base/assert.h>
+#include <base/errno.h>
+#include <base/string.h>
+#include <mm/memblock.h>
+#include <mm/os.h>
+
+#include "buddy.h"
+#include "watermark.h"
+
+/* --- Taking -------------------------------------------------------------------------------- */
+
+static enum zone_type gfp_class(gfp_t gfp)
+{
+	if (gfp & __GFP_DMA)
+		return ZONE_DMA;
+	return gfp & __GFP_DMA32 ? ZONE_DMA32 : ZONE_NORMAL;
+}
+
+/* How far below the min mark the request may go. */
+static u32 gfp_alloc_flags(gfp_t gfp)
+{
+	u32 flags = 0;
+
+	if (gfp & __GFP_HIGH)
+		flags |= ALLOC_MIN_RESERVE;
+	if (!(gfp & __GFP_DIRECT_RECLAIM))
+		flags |= ALLOC_NON_BLOCK;
+	return flags;
+}
+
+/* Linux's NUMA statistics: did the request get the node it preferred, and is it the CPU's own? */
+static void count_placement_locked(struct zone *zone, const struct zone *preferred)
+{
+	bool local = zone->nid == cpu_to_node(smp_processor_id());
+
+	zone_count_locked(zone, zone->nid == preferred->nid ? NUMA_HIT : NUMA_MISS, 1);
+	zone_count_locked(zone, local ? NUMA_LOCAL : NUMA_OTHER, 1);
+}
+
+/* Takes a block from this zone, marks or not; NULL if it has none that large. */
+static struct page *take_from_zone(struct zone *zone, const struct zone *preferred,
+				   unsigned int order)
+{
+	unsigned long flags = spin_lock_irqsave(&zone->lock);
+	struct page *page = buddy_take_locked(zone, order);
+
+	if (page) {
+		zone_count_locked(zone, ZONE_ALLOC, 1);
+		zone_count_locked(zone, ZONE_ALLOC_PAGES, (u64)1 << order);
+		count_placement_locked(zone, preferred);
+	}
+	spin_unlock_irqrestore(&zone->lock, flags);
+	return page;
+}
+
+/* The first zone that the request may use; NULL if the list has none. */
+static struct zone *preferred_zone(const struct alloc_context *ac)
+{
+	for (u32 i = 0; i < ac->zonelist->nr; i++) {
+		if (ac->zonelist->ref[i].zone->type <= ac->request_class)
+			return ac->zonelist->ref[i].zone;
+	}
+	return NULL;
+}
+
+/* One walk along the zonelist against one mark. */
+static struct page *take_from_zonelist(const struct alloc_context *ac, enum zone_watermark mark,
+				       u32 alloc_flags)
+{
+	struct zone *preferred = preferred_zone(ac);
+
+	for (u32 i = 0; i < ac->zonelist->nr; i++) {
+		struct zone *zone = ac->zonelist->ref[i].zone;
+		struct page *page;
+
+		if (zone->type > ac->request_class)
+			continue;
+		if (!zone_watermark_ok(zone, ac->order, zone->watermark[mark], ac->request_class,
+				       alloc_flags)) {
+			zone_count_atomic(zone, ZONE_WMARK_FAILED);
+			continue;
+		}
+		page = take_from_zone(zone, preferred, ac->order);
+		if (page) {
+			if (zone->nid != preferred->nid)
+				zone_count_atomic(preferred, NUMA_FOREIGN);
+			return page;
+		}
+	}
+	return NULL;
+}
+
+/* One line for the request, one for each zone it could have used. */
+static void report_failure(const struct alloc_context *ac, uintptr_t call_site)
+{
+	char gfp_text[96];
+
+	gfp_format(ac->gfp, gfp_text, sizeof(gfp_text));
+	os_log(OS_LOG_WARN, "mm", "allocation failed: order %u, %s, from node %d, by 0x%lx",
+	       ac->order, gfp_text, ac->preferred_nid, (unsigned long)call_site);
+	for (u32 i = 0; i < ac->zonelist->nr; i++) {
+		const struct zone *zone = ac->zonelist->ref[i].zone;
+
+		if (zone->type > ac->request_class)
+			continue;
+		os_log(OS_LOG_WARN, "mm",
+		       "  node %d %s: free %llu, min %llu, reserve %llu, largest order %d",
+		       zone->nid, zone_type_name(zone->type),
+		       (unsigned long long)zone->nr_free_pages,
+		       (unsigned long long)zone->watermark[WMARK_MIN],
+		       (unsigned long long)zone->lowmem_reserve[ac->request_class],
+		       zone->nonempty_orders ? 31 - __builtin_clz(zone->nonempty_orders) : -1);
+	}
+}
+
+/* Everything a caller can get wrong, in one line each. */
+static bool request_is_valid(int nid, gfp_t gfp, unsigned int order, uintptr_t call_site)
+{
+	const char *wrong = NULL;
+
+	if (order > MAX_ORDER)
+		wrong = "order above 10";
+	else if (nid < 0 || nid >= MAX_NUMNODES || NODE_DATA(nid) == NULL)
+		wrong = "no such node";
+	else if (gfp & ~__GFP_ALL)
+		wrong = "unknown gfp flag";
+	if (wrong)
+		os_log(OS_LOG_ERR, "mm", "bad request: %s (node %d, gfp 0x%x, order %u, by 0x%lx)",
+		       wrong, nid, gfp, order, (unsigned long)call_site);
+	return wrong == NULL;
+}
+
+static struct page *alloc_block(int nid, gfp_t gfp, unsigned int order, uintptr_t call_site)
+{
+	enum zonelist_kind kind = gfp & __GFP_THISNODE ? ZONELIST_THISNODE : ZONELIST_FALLBACK;
+	struct page *page;
+
+	if (nid == NUMA_NO_NODE)
+		nid = cpu_to_node(smp_processor_id());
+	if (unlikely(!request_is_valid(nid, gfp, order, call_site)))
+		return NULL;
+
+	const struct alloc_context ac = {
+		.gfp = gfp,
+		.order = order,
+		.preferred_nid = nid,
+		.zonelist = &NODE_DATA(nid)->zonelist[kind],
+		.request_class = gfp_class(gfp),
+	};
+
+	page = take_from_zonelist(&ac, WMARK_LOW, 0);
+	if (unlikely(!page))
+		page = take_from_zonelist(&ac, WMARK_MIN, gfp_alloc_flags(gfp));
+	if (unlikely(!page)) {
+		if (!(gfp & __GFP_NOWARN))
+			report_failure(&ac, call_site);
+		return NULL;
+	}
+	if (gfp & __GFP_ZERO)
+		memset(page_address(page), 0, PAGE_SIZE << order);
+	return page;
+}
+
+struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
+{
+	return alloc_block(nid, gfp, order, os_call_site());
+}
+
+struct page *alloc_pages(gfp_t gfp, unsigned int order)
+{
+	return alloc_block(NUMA_NO_NODE, gfp, order, os_call_site());
+}
+
+void *get_free_pages(gfp_t gfp, unsigned int order)
+{
+	struct page *page = alloc_block(NUMA_NO_NODE, gfp, order, os_call_site());
+
+	return page ? page_address(page) : NULL;
+}
+
+/* --- Giving back --------------------------------------------------------------------------- */
+
+/* The head of the block that a TAIL page is in, or NULL. */
+static const struct page *block_head(const struct page *page)
+{
+	pfn_t pfn = page_to_pfn(page);
+
+	for (unsigned int order = 1; order <= MAX_ORDER; order++) {
+		const struct page *head = pfn_to_page(ALIGN_DOWN(pfn, (pfn_t)1 << order));
+
+		if ((head->state == PAGE_FREE || head->state == PAGE_ALLOCATED) &&
+		    head->order >= order)
+			return head;
+	}
+	return NULL;
+}
+
+static const char *reserved_for(pfn_t pfn)
+{
+	struct memblock_range range;
+	phys_addr_t cursor = pfn_to_phys(pfn);
+
+	if (memblock_next(&cursor, &range) && range.base == pfn_to_phys(pfn) && range.reserved)
+		return memblock_owner_name(range.owner);
+	return "unknown";
+}
+
+/* Says what the page really is, and does not return. */
+static _Noreturn void report_bad_free(const struct page *page, unsigned int order,
+				      uintptr_t call_site)
+{
+	unsigned long long pfn = page_to_pfn(page);
+	const struct page *head;
+
+	switch (page->state) {
+	case PAGE_FREE:
+		os_panic("double free: pfn 0x%llx (node %u, zone %s) heads a free block of order "
+			 "%u; freed with order %u by 0x%lx",
+			 pfn, page->nid, zone_type_name(page->zone), page->order, order,
+			 (unsigned long)call_site);
+	case PAGE_ALLOCATED:
+		os_panic("wrong order: pfn 0x%llx (node %u, zone %s) was allocated with order %u, "
+			 "freed with order %u by 0x%lx",
+			 pfn, page->nid, zone_type_name(page->zone), page->order, order,
+			 (unsigned long)call_site);
+	case PAGE_RESERVED:
+		os_panic("free of a reserved page: pfn 0x%llx (node %u) belongs to: %s; freed with "
+			 "order %u by 0x%lx",
+			 pfn, page->nid, reserved_for(pfn), order, (unsigned long)call_site);
+	case PAGE_TAIL:
+		head = block_head(page);
+		if (head && head->state == PAGE_FREE)
+			os_panic("double free: pfn 0x%llx is inside a free block (head pfn 0x%llx, "
+				 "order %u); freed with order %u by 0x%lx",
+				 pfn, (unsigned long long)page_to_pfn(head), head->order, order,
+				 (unsigned long)call_site);
+		if (head)
+			os_panic(
+				"free of a page inside a block: pfn 0x%llx (head pfn 0x%llx, order "
+				"%u); freed with order %u by 0x%lx",
+				pfn, (unsigned long long)page_to_pfn(head), head->order, order,
+				(unsigned long)call_site);
+		break;
+	default:
+		break;
+	}
+	os_panic("free of pfn 0x%llx, which is %s (state %u); freed with order %u by 0x%lx", pfn,
+		 page_state_name(page->state), page->state, order, (unsigned long)call_site);
+}
+
+static void free_block(struct page *page, unsigned int order, uintptr_t call_site)
+{
+	struct zone *zone;
+	unsigned long flags;
+	bool good;
+
+	if (unlikely(!pfn_valid(page_to_pfn(page))))
+		os_panic("free of %p, which is no struct page; freed with order %u by 0x%lx",
+			 (void *)page, order, (unsigned long)call_site);
+
+	zone = page_zone(page);
+	flags = spin_lock_irqsave(&zone->lock);
+	/* Under the lock: of two CPUs that free the same page, one sees the other's work. */
+	good = page->state == PAGE_ALLOCATED && page->order == order;
+	if (likely(good)) {
+		buddy_give_locked(zone, page, order);
+		zone_count_locked(zone, ZONE_FREE, 1);
+		zone_count_locked(zone, ZONE_FREE_PAGES, (u64)1 << order);
+	}
+	spin_unlock_irqrestore(&zone->lock, flags);
+	if (unlikely(!good))
+		report_bad_free(page, order, call_site);
+}
+
+void __free_pages(struct page *page, unsigned int order)
+{
+	free_block(page, order, os_call_site());
+}
+
+void free_pages(void *addr, unsigned int order)
+{
+	if (addr)
+		free_block(virt_to_page(addr), order, os_call_site());
+}

@@ -1,0 +1,127 @@
+/*
+ * Watermarks: the marks that divide a zone's free pages by who may take them.
+ *
+ *	free pages
+ *	   |  ................ high   kswapd stops
+ *	   |  ................ low    kswapd starts; ordinary requests slow down
+ *	   |  ................ min    ordinary requests stop
+ *	   |      . . . . . .  1/2    urgent ones (__GFP_HIGH) stop
+ *	   |      . . . . . .  3/8    urgent ones that cannot wait stop
+ *	   0  ---------------- only who frees memory by it goes here
+ *
+ * min_free_kbytes is the sum of all min marks: sqrt(16 x lowmem kB), since the need for reserves
+ * grows slower than memory. Each zone gets its share by managed pages. low and high follow at equal
+ * gaps of max(share / 4, managed / 1000).
+ *
+ * A request is of a *class*: the highest zone it may use. A zone keeps
+ *lowmem_reserve[request_class] pages more from requests that could have gone higher, so that a
+ *flood of ordinary requests cannot use up the little memory that a DMA device can reach.
+ *
+ * For order > 0 the count of free pages says nothing about their shape, so one block of at least
+ *the order must exist, and the pages of the request itself are taken off first.
+ *
+ * Source: Linux mm/page_alloc.c for the arithmetic, as of 6.3 and later.
+ */
+#include "watermark.h"
+
+#include <base/assert.h>
+#include <mm/os.h>
+
+#define MIN_FREE_KBYTES_LOWEST  128
+#define MIN_FREE_KBYTES_HIGHEST 262144
+
+/* Gap between marks, at least, in ten-thousandths of the zone. */
+#define WATERMARK_SCALE_FACTOR 10
+
+/* A zone keeps 1/ratio of the memory above it from those who may use that. */
+static const u64 lowmem_reserve_ratio[MAX_NR_ZONES] = {
+	[ZONE_DMA] = 256,
+	[ZONE_DMA32] = 256,
+	[ZONE_NORMAL] = 32,
+};
+
+/* --- The check ----------------------------------------------------------------------------- */
+
+bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
+		       enum zone_type request_class, u32 alloc_flags)
+{
+	u64 free = __atomic_load_n(&zone->nr_free_pages, __ATOMIC_RELAXED);
+	u32 orders = __atomic_load_n(&zone->nonempty_orders, __ATOMIC_RELAXED);
+	u64 others = ((u64)1 << order) - 1; /* pages of the request but the last */
+	u64 min = mark;
+
+	if (alloc_flags & ALLOC_MIN_RESERVE) {
+		min -= min / 2;
+		if (alloc_flags & ALLOC_NON_BLOCK)
+			min -= min / 4;
+	}
+	if (alloc_flags & ALLOC_OOM)
+		min -= min / 2;
+
+	if (free <= others || free - others <= min + zone->lowmem_reserve[request_class])
+		return false;
+	return order == 0 || orders >> order != 0;
+}
+
+/* --- The marks ----------------------------------------------------------------------------- */
+
+/* The largest r with r * r <= n. */
+static u64 integer_sqrt(u64 n)
+{
+	u64 root = 0;
+
+	for (u64 bit = (u64)1 << 31; bit; bit >>= 1) {
+		if ((root + bit) * (root + bit) <= n)
+			root += bit;
+	}
+	return root;
+}
+
+u64 watermark_default_min_free_kbytes(u64 managed_pages)
+{
+	u64 kbytes = integer_sqrt(16 * (managed_pages * (PAGE_SIZE / 1024)));
+
+	return MIN(MAX(kbytes, (u64)MIN_FREE_KBYTES_LOWEST), (u64)MIN_FREE_KBYTES_HIGHEST);
+}
+
+static void zone_set_marks(struct zone *zone, u64 min_pages, u64 total_managed)
+{
+	u64 share = min_pages * zone->managed_pages / total_managed;
+	u64 gap = MAX(share / 4, zone->managed_pages * WATERMARK_SCALE_FACTOR / 10000);
+
+	zone->watermark[WMARK_MIN] = share;
+	zone->watermark[WMARK_LOW] = share + gap;
+	zone->watermark[WMARK_HIGH] = share + 2 * gap;
+}
+
+/* What a zone keeps from a class grows with the memory that the class has above the zone. */
+static void node_set_lowmem_reserve(struct pglist_data *node)
+{
+	for (u32 i = 0; i < MAX_NR_ZONES; i++) {
+		struct zone *zone = &node->zones[i];
+		u64 above = 0;
+
+		for (u32 request_class = 0; request_class < MAX_NR_ZONES; request_class++) {
+			if (request_class > i)
+				above += node->zones[request_class].managed_pages;
+			zone->lowmem_reserve[request_class] =
+				zone->managed_pages ? above / lowmem_reserve_ratio[i] : 0;
+		}
+	}
+}
+
+void watermark_setup(u64 min_free_kbytes)
+{
+	u64 total_managed = 0;
+	struct zone *zone;
+	int nid;
+
+	for_each_zone(nid, zone)
+		total_managed += zone->managed_pages;
+	if (total_managed == 0)
+		return;
+	for_each_zone(nid, zone)
+		zone_set_marks(zone, min_free_kbytes * 1024 / PAGE_SIZE, total_managed);
+	for_each_node(nid)
+		node_set_lowmem_reserve(NODE_DATA(nid));
+}

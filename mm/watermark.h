@@ -1,0 +1,28 @@
+/*
+ * Watermarks: how far down a zone may go for whom.
+ */
+#ifndef MM_WATERMARK_H
+#define MM_WATERMARK_H
+
+#include "zone.h"
+
+/* What lets a request go below the mark it is checked against. */
+#define ALLOC_MIN_RESERVE   1u /* __GFP_HIGH: half of the mark */
+#define ALLOC_NON_BLOCK     2u /* with it, cannot reclaim: a quarter of the rest as well */
+#define ALLOC_OOM           4u /* a victim of the OOM killer: half of what is left */
+#define ALLOC_NO_WATERMARKS 8u /* entitled to the reserve: no mark at all */
+
+/*
+ * May a request of this order and class take from the zone and leave `mark` pages? Reads without
+ * the lock: a hint when others allocate, exact under it.
+ */
+bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
+		       enum zone_type request_class, u32 alloc_flags);
+
+/* Computes every zone's marks and lowmem reserve. After managed_pages are known. */
+void watermark_setup(u64 min_free_kbytes);
+
+/* sqrt(16 x lowmem kB) within 128 .. 262144. */
+u64 watermark_default_min_free_kbytes(u64 managed_pages);
+
+#endif

@@ -1,0 +1,126 @@
+/*
+ * Zones and nodes, private to mm/.
+ */
+#ifndef MM_ZONE_H
+#define MM_ZONE_H
+
+#include <arch/spinlock.h>
+#include <base/list.h>
+#include <base/types.h>
+#include <mm/gfp.h>
+#include <mm/inspect.h>
+#include <mm/numa.h>
+#include <mm/page.h>
+
+/* First frame that is beyond the reach of a DMA / DMA32 request. */
+#define ZONE_DMA_END_PFN   (MiB(16) >> PAGE_SHIFT)
+#define ZONE_DMA32_END_PFN (GiB(4) >> PAGE_SHIFT)
+
+/* The free blocks of one order. */
+struct free_area {
+	struct list_head list; /* of struct page.free_link, last freed first */
+	u64 nr_free;           /* blocks on it */
+};
+
+/*
+ * The memory of one node that one class of requests can reach.
+ *
+ * Invariants (check):
+ *   ZONE-1   managed <= present <= spanned, and free + captured <= managed
+ *   BUDDY-1  a page on free_area[o] is FREE, of order o, of this zone, its frame
+ *            aligned to 1 << o and its block inside the zone's span
+ *   BUDDY-2  free_area[o].nr_free is the length of its list
+ *   BUDDY-3  no block and its buddy are both free at the same order below MAX_ORDER
+ *   BUDDY-4  nr_free_pages is the sum over orders of nr_free << order
+ *   BUDDY-5  bit o of nonempty_orders is set if and only if free_area[o] is not empty
+ *   BUDDY-6  conservation: FREE blocks, ALLOCATED blocks and captured pages add up to managed
+ *   WMARK-1  min <= low <= high; low - min == high - low
+ *   WMARK-2  lowmem_reserve[class] is 0 up to the own class and does not fall after it
+ */
+struct zone {
+	/* Constant after mm_init(). */
+	int nid;
+	enum zone_type type;
+	pfn_t start_pfn;
+	u64 spanned_pages; /* from the first to the last frame, holes included */
+	u64 present_pages; /* RAM in it */
+	u64 managed_pages; /* given to the buddy allocator */
+
+	/* Written by watermark_setup(), read at any time: each a single aligned word. */
+	u64 watermark[NR_WMARK];          /* pages */
+	u64 lowmem_reserve[MAX_NR_ZONES]; /* pages, by the class of the request */
+
+	/* Guarded by lock; nr_free_pages and nonempty_orders may be read without it as a hint. */
+	struct spinlock lock;
+	u64 nr_free_pages;
+	u64 nr_captured; /* in claimed blocks: in no count above, on no list */
+	u32 nonempty_orders;
+	struct free_area free_area[NR_ORDERS];
+	u64 events[NR_ZONE_EVENTS]; /* but WMARK_FAILED and NUMA_FOREIGN: atomic, no lock */
+};
+
+/* A place to look for memory, in order of preference. */
+struct zoneref {
+	struct zone *zone;
+};
+
+/*
+ * Invariants (check):
+ *   ZONELIST-1  no zone twice, none without managed pages; a this-node list has only its node's
+ *   ZONELIST-2  distances do not fall from one node to the next; within a node the highest
+ *               zone comes first
+ *   ZONELIST-3  the fallback list names every zone that has managed pages
+ * Constant after mm_init().
+ */
+struct zonelist {
+	u32 nr;
+	struct zoneref ref[MAX_NUMNODES * MAX_NR_ZONES];
+};
+
+enum zonelist_kind { ZONELIST_FALLBACK, ZONELIST_THISNODE, NR_ZONELISTS };
+
+/* A node: its zones and its order of preference. Stands in its own memory where it has some. */
+struct pglist_data {
+	int nid;
+	struct zone zones[MAX_NR_ZONES];
+	struct zonelist zonelist[NR_ZONELISTS];
+};
+
+extern struct pglist_data *node_data[MAX_NUMNODES];
+#define NODE_DATA(nid) (node_data[nid])
+
+static inline struct zone *page_zone(const struct page *page)
+{
+	return &NODE_DATA(page->nid)->zones[page->zone];
+}
+
+/* Every zone of every node, populated or not. */
+#define for_each_zone(nid, zone)                                                                \
+	for_each_node(nid)                                                                      \
+		for (zone = NODE_DATA(nid)->zones; zone < NODE_DATA(nid)->zones + MAX_NR_ZONES; \
+		     zone++)
+
+static inline void zone_count_locked(struct zone *zone, enum zone_event event, u64 n)
+{
+	zone->events[event] += n;
+}
+
+/* For the events that are counted without the lock. Relaxed: a figure, it orders nothing. */
+static inline void zone_count_atomic(struct zone *zone, enum zone_event event)
+{
+	__atomic_fetch_add(&zone->events[event], 1, __ATOMIC_RELAXED);
+}
+
+static inline enum zone_type pfn_zone_type(pfn_t pfn)
+{
+	return pfn < ZONE_DMA_END_PFN     ? ZONE_DMA
+	       : pfn < ZONE_DMA32_END_PFN ? ZONE_DMA32
+					  : ZONE_NORMAL;
+}
+
+/* mm/zone.c: allocates every node's data and computes the spans of its zones. */
+void zones_init(void);
+/* mm/zonelist.c: fills every node's zonelists. After managed_pages are known. */
+void zonelists_init(void);
+
+#endif
