@@ -1,0 +1,72 @@
+/*
+ * What the host gives to unit tests: fake machines, the log, and panics that are expected.
+ */
+#ifndef TESTS_HOST_H
+#define TESTS_HOST_H
+
+#include <kernel/test.h>
+#include <mm/numa.h>
+
+/* --- A fake machine ---------------------------------------------------------------------- */
+
+#define HOST_MAX_RAM 32
+
+struct host_ram {
+	phys_addr_t base;
+	u64 size_bytes;
+	int nid;
+};
+
+struct host_machine {
+	struct host_ram ram[HOST_MAX_RAM]; /* up to the first of size 0 */
+	u32 nr_nodes;
+	u32 nr_cpus;
+	int cpu_nid[16];
+	u8 distance[8][8]; /* 0: 10 to itself, 20 to others */
+	u64 min_free_kbytes;
+};
+
+/* Maps the RAM and tells memblock; reserves the first page. Once a process: a test case. */
+void host_machine_memory(const struct host_machine *machine);
+/* The same, then numa_init() and mm_init(). */
+void host_machine_boot(const struct host_machine *machine);
+/* Its topology, as firmware would have told it. */
+void host_machine_topology(const struct host_machine *machine, struct numa_topology *topology);
+
+/* Fails the case with the first broken invariant, if any is. */
+void expect_check_clean(struct ktest *t);
+/* Succeeds if `check` finds exactly invariant `id` broken (others may follow from it). */
+void expect_check_finds(struct ktest *t, const char *id);
+
+/* --- Log and panics ------------------------------------------------------------------------ */
+
+/* Was a line with this text logged in this case? */
+bool host_log_contains(const char *text);
+void host_log_clear(void);
+
+/* Runs fn(arg) in a process of its own; it must panic with this text in its message. */
+void expect_panic(struct ktest *t, void (*fn)(void *arg), void *arg, const char *text);
+
+/* --- Between the parts of the harness ------------------------------------------------------ */
+
+void host_arch_start(void);
+void host_arch_add_ram(phys_addr_t base, u64 size_bytes);
+
+#define HOST_EXIT_PANIC 3
+/* Where a panicking process leaves its message; shared with its parent. */
+struct host_last_words {
+	char text[512];
+};
+extern struct host_last_words *host_last_words;
+
+/* A small generator for random tests: xorshift64*, never zero. */
+struct host_random {
+	u64 state;
+};
+u64 host_random_next(struct host_random *r);
+static inline u64 host_random_below(struct host_random *r, u64 n)
+{
+	return host_random_next(r) % n;
+}
+
+#endif

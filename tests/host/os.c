@@ -1,0 +1,82 @@
+/*
+ * Seam 2 on the host: the log goes to standard error (with HOST_LOG=1) and into a buffer that tests
+ * can search; a panic ends the process, its message in memory that the parent sees.
+ */
+#include "host.h"
+
+#include <base/assert.h>
+#include <mm/os.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char log_text[1 << 16];
+static size_t log_bytes;
+
+struct host_last_words *host_last_words;
+
+void os_log(enum os_log_level level, const char *subsystem, const char *fmt, ...)
+{
+	char line[512];
+	va_list args;
+	int len;
+
+	len = snprintf(line, sizeof(line), "%s: ", subsystem);
+	va_start(args, fmt);
+	vsnprintf(line + len, sizeof(line) - (size_t)len, fmt, args);
+	va_end(args);
+
+	if (getenv("HOST_LOG"))
+		fprintf(stderr, "<%d> %s\n", (int)level, line);
+	len = (int)strlen(line);
+	if (log_bytes + (size_t)len + 2 > sizeof(log_text))
+		log_bytes = 0; /* the oldest goes: tests look for what they just did */
+	memcpy(log_text + log_bytes, line, (size_t)len);
+	log_bytes += (size_t)len;
+	log_text[log_bytes++] = '\n';
+	log_text[log_bytes] = '\0';
+}
+
+bool host_log_contains(const char *text)
+{
+	return strstr(log_text, text) != NULL;
+}
+
+void host_log_clear(void)
+{
+	log_bytes = 0;
+	log_text[0] = '\0';
+}
+
+static _Noreturn void die(const char *fmt, va_list args)
+{
+	char text[sizeof(host_last_words->text)];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	if (host_last_words)
+		memcpy(host_last_words->text, text, sizeof(text));
+	else
+		fprintf(stderr, "panic: %s\n", text);
+	fflush(stdout);
+	_exit(HOST_EXIT_PANIC);
+}
+
+_Noreturn void os_panic(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	die(fmt, args);
+}
+
+_Noreturn void assert_failed(const char *file, int line, const char *fmt, ...)
+{
+	char text[400];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	os_panic("assertion failed at %s:%d: %s", file, line, text);
+}

@@ -1,0 +1,286 @@
+/*
+ * `check` itself: each invariant broken on purpose must be found under its id.
+ */
+#include "host.h"
+
+#include <arch/page.h>
+#include <base/string.h>
+#include <mm/check.h>
+#include <mm/memblock.h>
+#include <mm/page_alloc.h>
+
+#include "mm/memblock_internal.h"
+#include "mm/zone.h"
+
+static const struct host_machine machine = {
+	.ram = {{0, MiB(64), 0}, {GiB(4), MiB(32), 0}, {GiB(5), MiB(64), 1}},
+	.nr_nodes = 2,
+	.nr_cpus = 2,
+	.cpu_nid = {0, 1},
+};
+
+static struct zone *boot_zone(struct ktest *t)
+{
+	host_machine_boot(&machine);
+	expect_check_clean(t);
+	return &NODE_DATA(1)->zones[ZONE_NORMAL];
+}
+
+static struct page *first_free(struct zone *zone, u32 order)
+{
+	return list_first_entry(&zone->free_area[order].list, struct page, free_link);
+}
+
+/* The invariants' data is constant to everyone else. */
+static struct region_list *regions(bool of_reserved)
+{
+	return (struct region_list *)(uintptr_t)memblock_region_list(of_reserved);
+}
+
+static struct numa_topology *topology(void)
+{
+	return (struct numa_topology *)(uintptr_t)numa_topology();
+}
+
+static void memblock_1(struct ktest *t)
+{
+	boot_zone(t);
+	regions(false)->region[1].base = MiB(63);
+	expect_check_finds(t, "MEMBLOCK-1");
+}
+
+static void memblock_2(struct ktest *t)
+{
+	struct region_list *list = regions(true);
+	struct region half;
+
+	boot_zone(t);
+	half = list->region[list->nr - 1];
+	half.base = half.end - PAGE_SIZE;
+	list->region[list->nr - 1].end = half.base;
+	list->region[list->nr++] = half;
+	expect_check_finds(t, "MEMBLOCK-2");
+}
+
+static void acct_1(struct ktest *t)
+{
+	boot_zone(t)->managed_pages--;
+	expect_check_finds(t, "ACCT-1");
+}
+
+static void numa_1(struct ktest *t)
+{
+	boot_zone(t);
+	topology()->cpus[1].nid = 2;
+	expect_check_finds(t, "NUMA-1");
+}
+
+static void numa_2(struct ktest *t)
+{
+	boot_zone(t);
+	topology()->ranges[0].end = topology()->ranges[1].base + 1;
+	expect_check_finds(t, "NUMA-2");
+}
+
+static void numa_3(struct ktest *t)
+{
+	boot_zone(t);
+	topology()->distance[0][1] = 10;
+	expect_check_finds(t, "NUMA-3");
+}
+
+static void numa_4(struct ktest *t)
+{
+	boot_zone(t);
+	regions(false)->region[0].attr = NUMA_NO_NODE;
+	expect_check_finds(t, "NUMA-4");
+}
+
+static void zonelist_1(struct ktest *t)
+{
+	struct zonelist *list;
+
+	boot_zone(t);
+	list = &NODE_DATA(0)->zonelist[ZONELIST_FALLBACK];
+	list->ref[list->nr++] = list->ref[0];
+	expect_check_finds(t, "ZONELIST-1");
+}
+
+static void zonelist_2(struct ktest *t)
+{
+	struct zoneref *ref;
+	struct zone *zone;
+
+	boot_zone(t);
+	ref = NODE_DATA(0)->zonelist[ZONELIST_FALLBACK].ref;
+	zone = ref[0].zone;
+	ref[0].zone = ref[1].zone;
+	ref[1].zone = zone;
+	expect_check_finds(t, "ZONELIST-2");
+}
+
+static void zonelist_3(struct ktest *t)
+{
+	boot_zone(t);
+	NODE_DATA(1)->zonelist[ZONELIST_FALLBACK].nr--;
+	expect_check_finds(t, "ZONELIST-3");
+}
+
+static void zone_1(struct ktest *t)
+{
+	struct zone *zone = boot_zone(t);
+
+	zone->spanned_pages = zone->present_pages - 1;
+	expect_check_finds(t, "ZONE-1");
+}
+
+static void buddy_1(struct ktest *t)
+{
+	first_free(boot_zone(t), MAX_ORDER)->order = 3;
+	expect_check_finds(t, "BUDDY-1");
+}
+
+static void buddy_2(struct ktest *t)
+{
+	boot_zone(t)->free_area[MAX_ORDER].nr_free--;
+	expect_check_finds(t, "BUDDY-2");
+}
+
+/* A list that runs in a circle without its head must not be followed for ever. */
+static void buddy_2_circle(struct ktest *t)
+{
+	struct list_head *first = &first_free(boot_zone(t), MAX_ORDER)->free_link;
+
+	first->next = first;
+	expect_check_finds(t, "BUDDY-2");
+}
+
+static void buddy_3(struct ktest *t)
+{
+	struct zone *zone = boot_zone(t);
+	struct page *page = first_free(zone, MAX_ORDER);
+
+	/* Two halves listed instead of the whole. */
+	list_del(&page->free_link);
+	zone->free_area[MAX_ORDER].nr_free--;
+	for (u32 half = 0; half < 2; half++) {
+		page[half * 512].state = PAGE_FREE;
+		page[half * 512].order = 9;
+		list_add(&page[half * 512].free_link, &zone->free_area[9].list);
+		zone->free_area[9].nr_free++;
+	}
+	zone->nonempty_orders |= 1u << 9;
+	expect_check_finds(t, "BUDDY-3");
+}
+
+static void buddy_4(struct ktest *t)
+{
+	boot_zone(t)->nr_free_pages++;
+	expect_check_finds(t, "BUDDY-4");
+}
+
+static void buddy_5(struct ktest *t)
+{
+	boot_zone(t)->nonempty_orders &= ~(1u << MAX_ORDER);
+	expect_check_finds(t, "BUDDY-5");
+}
+
+static void buddy_6(struct ktest *t)
+{
+	struct page *page;
+
+	boot_zone(t);
+	/* A block that nobody knows any more: neither free nor allocated. */
+	page = alloc_pages_node(1, GFP_KERNEL, 2);
+	page->state = PAGE_TAIL;
+	expect_check_finds(t, "BUDDY-6");
+}
+
+static void page_1(struct ktest *t)
+{
+	struct page *page;
+
+	boot_zone(t);
+	page = alloc_pages_node(1, GFP_KERNEL, 0);
+	page->zone = ZONE_DMA32;
+	expect_check_finds(t, "PAGE-1");
+}
+
+static void page_2(struct ktest *t)
+{
+	struct page *page;
+
+	boot_zone(t);
+	page = alloc_pages_node(1, GFP_KERNEL, 3);
+	page[5].state = PAGE_ALLOCATED;
+	expect_check_finds(t, "PAGE-2");
+}
+
+static void wmark_1(struct ktest *t)
+{
+	boot_zone(t)->watermark[WMARK_LOW] = 0;
+	expect_check_finds(t, "WMARK-1");
+}
+
+static void wmark_2(struct ktest *t)
+{
+	boot_zone(t)->lowmem_reserve[ZONE_NORMAL] = 1;
+	expect_check_finds(t, "WMARK-2");
+}
+
+/* No invariant without a test here: the names above are the list. */
+static void every_invariant_has_a_test(struct ktest *t);
+
+static const struct ktest_case cases[] = {
+	KTEST(memblock_1),
+	KTEST(memblock_2),
+	KTEST(acct_1),
+	KTEST(numa_1),
+	KTEST(numa_2),
+	KTEST(numa_3),
+	KTEST(numa_4),
+	KTEST(zonelist_1),
+	KTEST(zonelist_2),
+	KTEST(zonelist_3),
+	KTEST(zone_1),
+	KTEST(buddy_1),
+	KTEST(buddy_2),
+	KTEST(buddy_2_circle),
+	KTEST(buddy_3),
+	KTEST(buddy_4),
+	KTEST(buddy_5),
+	KTEST(buddy_6),
+	KTEST(page_1),
+	KTEST(page_2),
+	KTEST(wmark_1),
+	KTEST(wmark_2),
+	KTEST(every_invariant_has_a_test),
+};
+KTEST_SUITE(check, cases);
+
+/* "BUDDY-3" against "buddy_3". */
+static bool names_id(const char *name, const char *id)
+{
+	for (; *id; id++, name++) {
+		char expected = *id == '-' ? '_' : *id;
+
+		if (expected >= 'A' && expected <= 'Z')
+			expected = (char)(expected - 'A' + 'a');
+		if (*name != expected)
+			return false;
+	}
+	return *name == '\0';
+}
+
+static void every_invariant_has_a_test(struct ktest *t)
+{
+	const char *id, *sentence;
+
+	for (u32 i = 0; mm_check_describe(i, &id, &sentence); i++) {
+		bool found = false;
+
+		for (u32 c = 0; c < ARRAY_SIZE(cases); c++)
+			found |= names_id(cases[c].name, id);
+		EXPECT_MSG(t, found, "%s is broken by no test", id);
+	}
+}
