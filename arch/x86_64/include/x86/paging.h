@@ -7,7 +7,8 @@
 /*
  * Builds the final tables and switches to them: image (W^X), direct map of every range that
  * `for_each` passes to its callback, no identity map. alloc_table gives one page, its content
- * arbitrary, below 4 GiB (what the entry's tables reach), or 0. Panics if it runs out.
+ * arbitrary, below 4 GiB (what the entry's tables reach), or 0. Panics if it runs out. It is called
+ * later, too, whenever something new is mapped; any page of the direct map will do then.
  */
 struct paging_source {
 	phys_addr_t (*alloc_table)(void);
@@ -25,8 +26,14 @@ const void *paging_map_firmware(phys_addr_t base, u64 size_bytes);
 /* Backs the stack of a slot of the stack window with the pages at phys; returns its top. */
 uintptr_t paging_map_stack(u32 slot, phys_addr_t phys);
 
+/* Is addr inside the mapped stack of a slot? Its bounds then. */
+bool paging_stack_bounds(uintptr_t addr, uintptr_t *low, uintptr_t *top);
+
 /* Does a fault at this address mean that a stack ran into its guard hole? Slot in *slot. */
 bool paging_is_stack_guard(uintptr_t addr, u32 *slot);
+
+/* The physical address that virt is mapped to; false if it is not mapped. */
+bool paging_translate(uintptr_t virt, phys_addr_t *phys);
 
 /* Walks the tables: every mapping's rights, for `check` (PAGING-1: nothing is both writable and
  * executable). Returns how many leaf entries break it. */

@@ -4,7 +4,7 @@
 
 #include <base/types.h>
 
-/* As boot/…/entry and isr.asm push it, lowest address first. */
+/* As the CPU and isr.asm push it, lowest address first. */
 struct trap_frame {
 	u64 r15, r14, r13, r12, r11, r10, r9, r8;
 	u64 rbp, rdi, rsi, rdx, rcx, rbx, rax;
@@ -12,17 +12,19 @@ struct trap_frame {
 	u64 rip, cs, rflags, rsp, ss;
 };
 
-/* GDT, TSS, IDT with all exceptions; stacks for NMI, #DB, #DF, #MC come with trap_set_ist(). */
+/* GDT, TSS, IDT with all exceptions. NMI, #DB, #DF, #MC run on small stacks in .bss until
+ * trap_set_ist() gives them guarded ones. */
 void traps_init(void);
 
 enum trap_ist { IST_DOUBLE_FAULT = 1, IST_NMI, IST_MACHINE_CHECK, IST_DEBUG, NR_IST };
 /* Top of the stack that the vectors of this slot run on. */
 void trap_set_ist(enum trap_ist slot, uintptr_t stack_top);
 
-/* PIT tick (PIT_HZ) and COM1 receive interrupt through the 8259s. */
+/* PIT tick (PIT_HZ) and COM1 receive interrupt through the 8259s. They arrive once the caller
+ * enables interrupts. */
 #define PIT_HZ 100
 void legacy_irqs_init(void);
-/* Called from the tick, interrupts off, with the interrupted frame. */
+/* Called from the tick, interrupts off, with the interrupted frame; NULL: nobody. */
 void tick_set_handler(void (*fn)(const struct trap_frame *frame));
 
 #endif

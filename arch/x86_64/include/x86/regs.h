@@ -1,0 +1,62 @@
+/* Control registers, the bits of them that the kernel uses, and CPUID. Source: Intel SDM volume
+ * 3A, "Control Registers". */
+#ifndef X86_REGS_H
+#define X86_REGS_H
+
+#include <base/types.h>
+
+#define CR4_MCE  (1UL << 6)
+#define CR4_PGE  (1UL << 7)
+#define CR4_UMIP (1UL << 11)
+#define CR4_SMEP (1UL << 20)
+#define CR4_SMAP (1UL << 21)
+
+static inline u64 read_cr2(void)
+{
+	u64 value;
+
+	__asm__ volatile("movq %%cr2, %0" : "=r"(value));
+	return value;
+}
+
+static inline u64 read_cr3(void)
+{
+	u64 value;
+
+	__asm__ volatile("movq %%cr3, %0" : "=r"(value));
+	return value;
+}
+
+static inline void write_cr3(u64 value)
+{
+	__asm__ volatile("movq %0, %%cr3" : : "r"(value) : "memory");
+}
+
+static inline u64 read_cr4(void)
+{
+	u64 value;
+
+	__asm__ volatile("movq %%cr4, %0" : "=r"(value));
+	return value;
+}
+
+static inline void write_cr4(u64 value)
+{
+	__asm__ volatile("movq %0, %%cr4" : : "r"(value) : "memory");
+}
+
+struct cpuid_result {
+	u32 eax, ebx, ecx, edx;
+};
+
+static inline struct cpuid_result cpuid(u32 leaf)
+{
+	struct cpuid_result r;
+
+	__asm__ volatile("cpuid"
+			 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+			 : "a"(leaf), "c"(0));
+	return r;
+}
+
+#endif

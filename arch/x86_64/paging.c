@@ -1,0 +1,261 @@
+/*
+ * The kernel's address space. <asm/layout.h> has the picture.
+ *
+ * Two sets of tables. The entry's, in large pages, all rights, serve until the parsers have found
+ * out what memory there is. paging_init() then builds the final ones from pages that its caller
+ * provides and switches over; the low half is gone with the old ones.
+ *
+ * Rights (PAGING-1: nothing is both writable and executable):
+ *
+ *	image     text RX, rodata and symbols R, data RW, 4 KiB pages; the boot section nowhere
+ *	direct    RAM RW, with the largest pages the CPU has. The alias of what is read-only in the
+ *	          image is read-only here, too, else a stray pointer into the direct map could
+ *	          change code. Firmware tables, which are no RAM: R
+ *	stacks    RW, in slots with a hole below each
+ *	vmemmap   RW, 2 MiB pages where aligned
+ *
+ * All but text is NX, and all is global: there is one address space.
+ *
+ * The direct map covers exactly the ranges it is given, rounded outward to 4 KiB, never more: what
+ *is next to RAM may be a device, and a large page over both would let the CPU read ahead into it.
+ * Mapping fills only what is not mapped yet, so the order of the steps decides which rights win:
+ * first the read-only alias, then RAM, then firmware ranges.
+ *
+ * Firmware tables asked for before paging_init() are reached through the entry's tables, which
+ * cover 4 GiB (a table above that gets entries of its own there, from a small pool), and are noted
+ *so that paging_init() maps them again.
+ *
+ * Locking: none. Set-up is the boot CPU's; later callers are serialised by their own.
+ *
+ * Source: Intel SDM volume 3A, chapter "Paging".
+ */
+#include <x86/cpu_features.h>
+#include <x86/image.h>
+#include <x86/paging.h>
+#include <x86/regs.h>
+
+#include <arch/page.h>
+#include <base/assert.h>
+#include <base/errno.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+
+#include "pagetable.h"
+
+#define BOOT_MAPPED_BYTES  GiB(4)
+
+#define MAX_EARLY_FIRMWARE 96
+#define NR_BOOT_TABLES     8
+
+/* The final tables; root is 0 until paging_init(). */
+static struct page_tables kernel_tables;
+static enum page_level direct_map_largest;
+
+/* Whole pages, [base, end), that paging_map_firmware() was asked for early. */
+static struct {
+	phys_addr_t base, end;
+} early_firmware[MAX_EARLY_FIRMWARE];
+static u32 nr_early_firmware;
+
+/* For extending the entry's tables above 4 GiB. */
+static u8 boot_tables[NR_BOOT_TABLES][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static u32 nr_boot_tables_used;
+
+static uintptr_t direct(phys_addr_t phys)
+{
+	return (uintptr_t)phys_to_virt(phys);
+}
+
+static void must_map(uintptr_t virt, phys_addr_t phys, u64 size_bytes, u64 rights,
+		     enum page_level largest)
+{
+	if (pagetable_map(&kernel_tables, virt, phys, size_bytes, rights, largest))
+		panic("paging: no memory for page tables while mapping 0x%lx", virt);
+}
+
+static void map_image_part(const char *start, const char *end, u64 rights)
+{
+	must_map((uintptr_t)start, image_to_phys(start), (u64)(end - start), rights, LEVEL_4K);
+}
+
+static void map_read_only_alias(const char *start, const char *end)
+{
+	phys_addr_t phys = image_to_phys(start);
+
+	must_map(direct(phys), phys, (u64)(end - start), RIGHTS_READ, direct_map_largest);
+}
+
+static void map_image(void)
+{
+	map_image_part(__text_start, __text_end, RIGHTS_EXECUTE);
+	map_image_part(__rodata_start, __rodata_end, RIGHTS_READ);
+	map_image_part(__data_start, __data_end, RIGHTS_WRITE);
+	map_image_part(__ksyms_start, __ksyms_end, RIGHTS_READ);
+	map_read_only_alias(__image_start, __rodata_end);
+	map_read_only_alias(__ksyms_start, __ksyms_end);
+}
+
+static void map_direct_range(phys_addr_t base, u64 size_bytes)
+{
+	phys_addr_t start = ALIGN_DOWN(base, PAGE_SIZE);
+	phys_addr_t end = ALIGN_UP(base + size_bytes, PAGE_SIZE);
+
+	ASSERT_MSG(start < end && end <= 1ull << PHYS_ADDR_BITS_MAX,
+		   "direct map: bad range 0x%lx + 0x%lx", base, size_bytes);
+	must_map(direct(start), start, end - start, RIGHTS_WRITE, direct_map_largest);
+}
+
+void paging_init(const struct paging_source *source)
+{
+	struct cpu_features cpu = cpu_features();
+
+	direct_map_largest = cpu.pages_1g ? LEVEL_1G : LEVEL_2M;
+	kernel_tables.alloc_table = source->alloc_table;
+	kernel_tables.root = pagetable_new(&kernel_tables);
+	if (!kernel_tables.root)
+		panic("paging: no memory for the top page table");
+	map_image();
+	source->for_each_range(map_direct_range);
+	for (u32 i = 0; i < nr_early_firmware; i++) {
+		phys_addr_t base = early_firmware[i].base;
+
+		must_map(direct(base), base, early_firmware[i].end - base, RIGHTS_READ, LEVEL_4K);
+	}
+	write_cr3(kernel_tables.root);
+	cpu_enable_features();
+	klog(LOG_INFO, "paging", "direct map in pages of up to %s, %lu tables%s%s%s",
+	     cpu.pages_1g ? "1 GiB" : "2 MiB", kernel_tables.nr_tables, cpu.smep ? ", SMEP" : "",
+	     cpu.smap ? ", SMAP" : "", cpu.umip ? ", UMIP" : "");
+}
+
+/* Joins it with a range that it touches; false if there is no room to note it. */
+static bool note_early_firmware(phys_addr_t base, phys_addr_t end)
+{
+	for (u32 i = 0; i < nr_early_firmware; i++) {
+		if (base > early_firmware[i].end || end < early_firmware[i].base)
+			continue;
+		early_firmware[i].base = MIN(base, early_firmware[i].base);
+		early_firmware[i].end = MAX(end, early_firmware[i].end);
+		return true;
+	}
+	if (nr_early_firmware == MAX_EARLY_FIRMWARE)
+		return false;
+	early_firmware[nr_early_firmware].base = base;
+	early_firmware[nr_early_firmware].end = end;
+	nr_early_firmware++;
+	return true;
+}
+
+static phys_addr_t take_boot_table(void)
+{
+	if (nr_boot_tables_used == NR_BOOT_TABLES)
+		return 0;
+	return image_to_phys(boot_tables[nr_boot_tables_used++]);
+}
+
+/* Before paging_init(): note it, and make it reachable now. */
+static bool map_early_firmware(phys_addr_t base, phys_addr_t end)
+{
+	struct page_tables boot = {.root = read_cr3() & PTE_ADDRESS,
+				   .alloc_table = take_boot_table};
+
+	if (!note_early_firmware(base, end))
+		return false;
+	if (end <= BOOT_MAPPED_BYTES)
+		return true;
+	return !pagetable_map(&boot, direct(base), base, end - base, RIGHTS_READ, LEVEL_4K);
+}
+
+const void *paging_map_firmware(phys_addr_t base, u64 size_bytes)
+{
+	phys_addr_t limit = 1ull << MIN(cpu_features().phys_bits, (u32)PHYS_ADDR_BITS_MAX);
+	phys_addr_t start, end;
+	bool mapped;
+
+	if (!size_bytes || base >= limit || size_bytes > limit - base)
+		return NULL;
+	start = ALIGN_DOWN(base, PAGE_SIZE);
+	end = ALIGN_UP(base + size_bytes, PAGE_SIZE);
+	if (kernel_tables.root)
+		mapped = !pagetable_map(&kernel_tables, direct(start), start, end - start,
+					RIGHTS_READ, LEVEL_4K);
+	else
+		mapped = map_early_firmware(start, end);
+	return mapped ? phys_to_virt(base) : NULL;
+}
+
+int arch_map_vmemmap(uintptr_t virt, phys_addr_t phys, u64 size_bytes)
+{
+	ASSERT(kernel_tables.root);
+	ASSERT_MSG(IS_ALIGNED(virt | phys | size_bytes, PAGE_SIZE) && virt >= VMEMMAP_BASE &&
+			   virt - VMEMMAP_BASE <= VMEMMAP_BYTES &&
+			   size_bytes <= VMEMMAP_BYTES - (virt - VMEMMAP_BASE),
+		   "vmemmap: cannot map 0x%lx + 0x%lx to 0x%lx", virt, size_bytes, phys);
+	if (!pagetable_is_free(&kernel_tables, virt, size_bytes))
+		return -EEXIST;
+	return pagetable_map(&kernel_tables, virt, phys, size_bytes, RIGHTS_WRITE, LEVEL_2M);
+}
+
+static uintptr_t slot_base(u32 slot)
+{
+	return STACK_WINDOW_BASE + slot * STACK_SLOT_BYTES;
+}
+
+uintptr_t paging_map_stack(u32 slot, phys_addr_t phys)
+{
+	uintptr_t top = slot_base(slot) + STACK_SLOT_BYTES;
+	uintptr_t low = top - STACK_BYTES;
+
+	ASSERT(kernel_tables.root);
+	ASSERT_MSG(slot < STACK_WINDOW_BYTES / STACK_SLOT_BYTES && IS_ALIGNED(phys, PAGE_SIZE),
+		   "stack slot %u, memory at 0x%lx", slot, phys);
+	ASSERT_MSG(pagetable_is_free(&kernel_tables, low, STACK_BYTES), "stack slot %u is taken",
+		   slot);
+	must_map(low, phys, STACK_BYTES, RIGHTS_WRITE, LEVEL_4K);
+	return top;
+}
+
+/* Is addr in a slot of the stack window that has a stack? */
+static bool used_slot(uintptr_t addr, u32 *slot)
+{
+	u64 offset = addr - STACK_WINDOW_BASE, span;
+
+	if (!kernel_tables.root || offset >= STACK_WINDOW_BYTES)
+		return false;
+	*slot = (u32)(offset / STACK_SLOT_BYTES);
+	return pagetable_lookup(&kernel_tables, slot_base(*slot + 1) - PAGE_SIZE, &span);
+}
+
+bool paging_stack_bounds(uintptr_t addr, uintptr_t *low, uintptr_t *top)
+{
+	u32 slot;
+
+	if (!used_slot(addr, &slot))
+		return false;
+	*top = slot_base(slot + 1);
+	*low = *top - STACK_BYTES;
+	return addr >= *low;
+}
+
+bool paging_is_stack_guard(uintptr_t addr, u32 *slot)
+{
+	return used_slot(addr, slot) && addr < slot_base(*slot + 1) - STACK_BYTES;
+}
+
+bool paging_translate(uintptr_t virt, phys_addr_t *phys)
+{
+	u64 span, entry = pagetable_lookup(&kernel_tables, virt, &span);
+
+	*phys = ALIGN_DOWN(entry & PTE_ADDRESS, span) + virt % span;
+	return entry;
+}
+
+u64 paging_check_wx(void)
+{
+	return pagetable_count_wx(&kernel_tables);
+}
+
+u64 paging_table_pages(void)
+{
+	return kernel_tables.nr_tables;
+}
