@@ -12,7 +12,7 @@
  *	present    0    1    1    1    1             the hole in unit 3: PAGE_HOLE
  *
  * Each section's part of the map stands in memory of the node whose RAM it describes: a large page
- * where the whole section is present and of one node, base pages elsewhere.
+ * where all its units are present and of one node, base pages elsewhere.
  *
  * Only the header word of each struct page is written here, one store a frame: the links of a
  * page are meaningless until it heads a free block. That is what boot time is made of on a
@@ -111,14 +111,24 @@ static void populate_unit(pfn_t pfn)
 	}
 }
 
-/* Is the whole section RAM of one node, so that one large page may hold its map? */
-static bool section_is_uniform(pfn_t pfn)
+/*
+ * Is every unit of the section present, and all its RAM of one node? Then one large page may hold
+ * its map. Small holes, such as the one below 1 MiB, do no harm.
+ */
+static bool section_is_uniform(u64 section)
 {
+	pfn_t start = section * SECTION_PAGES;
+	phys_addr_t cursor = pfn_to_phys(start), end = pfn_to_phys(start + SECTION_PAGES);
 	struct memblock_range range;
-	phys_addr_t cursor = pfn_to_phys(pfn);
+	int nid = map_node(start);
 
-	return memblock_next_ram(&cursor, &range) && range.base == pfn_to_phys(pfn) &&
-	       range.end >= pfn_to_phys(pfn + SECTION_PAGES);
+	if (section_present[section] != ~(u32)0)
+		return false;
+	while (memblock_next_ram(&cursor, &range) && range.base < end) {
+		if (range.nid != nid)
+			return false;
+	}
+	return true;
 }
 
 static void populate(void)
@@ -128,7 +138,7 @@ static void populate(void)
 
 		if (section_present[section] == 0)
 			continue;
-		if (section_is_uniform(pfn) &&
+		if (section_is_uniform(section) &&
 		    try_map(pfn, LARGE_PAGE_SIZE, LARGE_PAGE_SIZE, map_node(pfn)))
 			continue;
 		for (u32 unit = 0; unit < SECTION_UNITS; unit++) {

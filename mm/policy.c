@@ -17,6 +17,8 @@ static enum mm_behaviour chosen[NR_MM_MECHANISMS] = {
 	[MM_CAPTURE] = MM_AFTER,
 };
 
+static bool installed[NR_MM_MECHANISMS];
+
 static const char *const mechanism_names[NR_MM_MECHANISMS] = {
 	[MM_FALLBACK] = "fallback",
 	[MM_CRITICAL] = "critical",
@@ -66,7 +68,7 @@ static const char *const sentences[NR_MM_MECHANISMS][NR_MM_BEHAVIOURS] = {
 int mm_policy_choose(enum mm_mechanism mechanism, enum mm_behaviour behaviour)
 {
 	if (mechanism >= NR_MM_MECHANISMS || behaviour >= NR_MM_BEHAVIOURS ||
-	    sentences[mechanism][behaviour] == NULL)
+	    installed[mechanism] || sentences[mechanism][behaviour] == NULL)
 		return -EINVAL;
 	chosen[mechanism] = behaviour;
 	return 0;
@@ -76,6 +78,18 @@ enum mm_behaviour mm_policy_chosen(enum mm_mechanism mechanism)
 {
 	ASSERT(mechanism < NR_MM_MECHANISMS);
 	return chosen[mechanism];
+}
+
+enum mm_behaviour mm_policy_install(enum mm_mechanism mechanism)
+{
+	ASSERT(mechanism < NR_MM_MECHANISMS);
+	installed[mechanism] = true;
+	return chosen[mechanism];
+}
+
+bool mm_policy_installed(enum mm_mechanism mechanism)
+{
+	return mechanism < NR_MM_MECHANISMS && installed[mechanism];
 }
 
 const char *mm_behaviour_name(enum mm_behaviour behaviour)

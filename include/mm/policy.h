@@ -12,9 +12,16 @@
 enum mm_behaviour { MM_BEFORE, MM_POSTED, MM_AFTER, MM_LAYERED, NR_MM_BEHAVIOURS };
 enum mm_mechanism { MM_FALLBACK, MM_CRITICAL, MM_PFMEMALLOC, MM_CAPTURE, NR_MM_MECHANISMS };
 
-/* Boot only. -EINVAL: this mechanism has no such behaviour (only critical is layered). */
+/* Boot only, before the mechanism installs its policy. -EINVAL: this mechanism has no such
+ * behaviour (only critical is layered). */
 int mm_policy_choose(enum mm_mechanism mechanism, enum mm_behaviour behaviour);
 enum mm_behaviour mm_policy_chosen(enum mm_mechanism mechanism);
+/*
+ * The mechanism's own question, once, when it installs the policy of its choice. From then on
+ * mm_policy_installed() is true; until then the choice changes nothing, and reports say so.
+ */
+enum mm_behaviour mm_policy_install(enum mm_mechanism mechanism);
+bool mm_policy_installed(enum mm_mechanism mechanism);
 const char *mm_behaviour_name(enum mm_behaviour behaviour);
 const char *mm_mechanism_name(enum mm_mechanism mechanism);
 /* One sentence: what this mechanism does under this behaviour. */

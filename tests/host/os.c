@@ -5,6 +5,7 @@
 #include "host.h"
 
 #include <base/assert.h>
+#include <kernel/printk.h>
 #include <mm/os.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,19 +17,19 @@ static size_t log_bytes;
 
 struct host_last_words *host_last_words;
 
-void os_log(enum os_log_level level, const char *subsystem, const char *fmt, ...)
+static void log_line(int level, const char *subsystem, const char *fmt, va_list args)
+	__printf_like(3, 0);
+
+static void log_line(int level, const char *subsystem, const char *fmt, va_list args)
 {
 	char line[512];
-	va_list args;
 	int len;
 
 	len = snprintf(line, sizeof(line), "%s: ", subsystem);
-	va_start(args, fmt);
 	vsnprintf(line + len, sizeof(line) - (size_t)len, fmt, args);
-	va_end(args);
 
 	if (getenv("HOST_LOG"))
-		fprintf(stderr, "<%d> %s\n", (int)level, line);
+		fprintf(stderr, "<%d> %s\n", level, line);
 	len = (int)strlen(line);
 	if (log_bytes + (size_t)len + 2 > sizeof(log_text))
 		log_bytes = 0; /* the oldest goes: tests look for what they just did */
@@ -36,6 +37,25 @@ void os_log(enum os_log_level level, const char *subsystem, const char *fmt, ...
 	log_bytes += (size_t)len;
 	log_text[log_bytes++] = '\n';
 	log_text[log_bytes] = '\0';
+}
+
+void os_log(enum os_log_level level, const char *subsystem, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_line((int)level, subsystem, fmt, args);
+	va_end(args);
+}
+
+/* The kernel's own log, for the parts of kernel/ that are tested here. */
+void klog(enum log_level level, const char *subsystem, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_line((int)level, subsystem, fmt, args);
+	va_end(args);
 }
 
 bool host_log_contains(const char *text)

@@ -77,9 +77,19 @@ static void only_critical_is_layered(struct ktest *t)
 	EXPECT_EQ(t, mm_policy_choose(NR_MM_MECHANISMS, MM_AFTER), -EINVAL);
 }
 
+static void an_installed_policy_stays(struct ktest *t)
+{
+	EXPECT(t, !mm_policy_installed(MM_CAPTURE));
+	EXPECT_EQ(t, mm_policy_choose(MM_CAPTURE, MM_BEFORE), 0);
+	EXPECT_EQ(t, mm_policy_install(MM_CAPTURE), MM_BEFORE);
+	EXPECT(t, mm_policy_installed(MM_CAPTURE) && !mm_policy_installed(MM_FALLBACK));
+	EXPECT_EQ(t, mm_policy_choose(MM_CAPTURE, MM_AFTER), -EINVAL);
+	EXPECT_EQ(t, mm_policy_chosen(MM_CAPTURE), MM_BEFORE);
+}
+
 static const struct ktest_case cases[] = {
 	KTEST(formats_bundles_first),    KTEST(format_is_bounded),
 	KTEST(parses_what_it_prints),    KTEST(parse_refuses_and_keeps),
-	KTEST(only_critical_is_layered),
+	KTEST(only_critical_is_layered), KTEST(an_installed_policy_stays),
 };
 KTEST_SUITE(gfp, cases);
