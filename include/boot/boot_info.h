@@ -45,7 +45,7 @@ struct boot_info {
 	u8 rsdp[BOOT_MAX_RSDP]; /* the 2.0 structure if the loader gave both */
 	u32 rsdp_bytes;         /* 0: none given */
 	bool efi;
-	u32 nr_dropped; /* entries that did not fit the arrays above, or were malformed */
+	u32 nr_dropped; /* entries or strings that did not fit above, or were malformed */
 };
 
 /*

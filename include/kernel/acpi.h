@@ -18,11 +18,15 @@
 #define ACPI_MAX_CPUS     NUMA_MAX_CPUS
 #define ACPI_MAX_MEMORY   NUMA_MAX_RANGES
 
-/* Where the root pointer says that the list of tables is. */
+/*
+ * Where the root pointer says that the list of tables is. The first 20 bytes are ACPI 1.0's and
+ * have a checksum of their own; from revision 2 on, 16 more follow, and a second checksum.
+ */
 struct acpi_rsdp {
-	u8 revision; /* 0: ACPI 1.0, only rsdt */
+	u8 revision;       /* 0: ACPI 1.0, only rsdt */
+	bool extension_ok; /* revision 2: the other 16 bytes are there and their checksum holds */
 	u32 rsdt;
-	u64 xsdt; /* 0: none */
+	u64 xsdt; /* 0: none, or it cannot be trusted (!extension_ok) */
 };
 
 /* The common header. `length` includes it. */
@@ -34,8 +38,12 @@ struct acpi_header {
 	char oem_id[7], oem_table_id[9];
 };
 
-/* All return 0, or -EINVAL if the bytes are not such a table: too short for their header, wrong
- * signature, length past `len`. What a parser skipped or doubted is counted in its struct. */
+/*
+ * All return 0, or -EINVAL if the bytes are not such a table: too short for their header, wrong
+ * signature, length past `len`; for the RSDP also a wrong first checksum, for without it there
+ * is no telling an RSDP from other bytes. A table's wrong checksum is only reported. What a
+ * parser skipped or doubted is counted in its struct.
+ */
 int acpi_parse_rsdp(const void *bytes, size_t len, struct acpi_rsdp *out);
 int acpi_parse_header(const void *bytes, size_t len, struct acpi_header *out);
 
@@ -70,14 +78,22 @@ struct acpi_srat {
 	u32 nr_unknown;   /* entries of other types, passed over */
 	u32 nr_malformed; /* entries too short for their type, or that end past the table */
 	u32 nr_dropped;   /* entries that did not fit the arrays */
+	u32 bytes_unread; /* after an entry whose length leads nowhere; it is one of nr_malformed */
 };
 int acpi_parse_srat(const void *bytes, size_t len, struct acpi_srat *out);
 
-#define ACPI_MAX_LOCALITIES MAX_NUMNODES
+/*
+ * The matrix is indexed by domain number, which is not a node's: what is kept is enough for
+ * every 8-bit domain. The counts below are over the whole matrix, kept or not.
+ */
+#define ACPI_MAX_LOCALITIES 256
 struct acpi_slit {
 	struct acpi_header header;
-	u32 localities;      /* as the table says */
-	u32 nr_kept;         /* rows and columns kept below */
+	u64 localities;    /* as the table says */
+	bool truncated;    /* the table is shorter than localities^2 distances: none is kept */
+	u32 nr_kept;       /* rows and columns kept below */
+	u32 nr_bad_local;  /* distances to itself that are not 10 */
+	u32 nr_bad_remote; /* distances to another that are 10 or less */
 	u8 distance[ACPI_MAX_LOCALITIES][ACPI_MAX_LOCALITIES];
 };
 int acpi_parse_slit(const void *bytes, size_t len, struct acpi_slit *out);
@@ -93,22 +109,23 @@ struct acpi_madt {
 	u64 lapic_address;
 	u32 nr_cpus;
 	struct acpi_madt_cpu cpus[ACPI_MAX_CPUS];
-	u32 nr_malformed, nr_dropped;
+	u32 nr_malformed, nr_dropped, bytes_unread; /* as in struct acpi_srat */
 };
 int acpi_parse_madt(const void *bytes, size_t len, struct acpi_madt *out);
 
-/* What was odd about the tables, and what was done: for the log and `numa`. */
+/* What was odd about the tables, and what was done: for the log and `numa`. Starts zeroed. */
 #define TOPOLOGY_MAX_NOTES 48
 struct topology_notes {
 	u32 nr;
 	u32 nr_dropped;
 	char text[TOPOLOGY_MAX_NOTES][120];
 };
+void topology_note(struct topology_notes *notes, const char *fmt, ...) __printf_like(2, 3);
 
 /*
  * Puts SRAT, SLIT and MADT (each may be NULL) together: dense nodes in order of domain number,
  * sorted ranges without overlap, the enabled CPUs with the boot CPU (boot_apic_id) first,
- * distances. Without a usable SRAT: one node, and a note that says why. Pure.
+ * distances. Without a usable SRAT: one node, and a note that says why. Notes are appended. Pure.
  */
 void acpi_build_topology(const struct acpi_srat *srat, const struct acpi_slit *slit,
 			 const struct acpi_madt *madt, u32 boot_apic_id,

@@ -1,0 +1,96 @@
+/*
+ * MADT, the Multiple APIC Description Table (signature "APIC"): which CPUs there are.
+ *
+ *	type 0,  8 bytes  CPU with a local APIC: id of 8 bits
+ *	type 5, 12 bytes  the local APICs' address, where it is above 4 GiB
+ *	type 9, 16 bytes  CPU with an x2APIC: id of 32 bits
+ *
+ * The other types describe interrupt controllers and wiring, which nothing here asks for.
+ * A CPU counts if it is enabled; online-capable ones could be plugged in later. Tables list many
+ * that are neither, and some list a CPU twice, once by each type: topology.c sorts that out.
+ *
+ * Source: ACPI Specification 6.5, 5.2.12.
+ */
+#include <base/bytes.h>
+#include <base/errno.h>
+#include <base/string.h>
+
+#include "acpi_internal.h"
+
+#define MADT_FIXED_BYTES 44
+
+enum madt_type { MADT_LAPIC = 0, MADT_LAPIC_ADDRESS = 5, MADT_X2APIC = 9 };
+enum madt_bytes { MADT_LAPIC_BYTES = 8, MADT_LAPIC_ADDRESS_BYTES = 12, MADT_X2APIC_BYTES = 16 };
+
+#define MADT_CPU_ENABLED        (1u << 0)
+#define MADT_CPU_ONLINE_CAPABLE (1u << 1)
+
+static void add_cpu(struct acpi_madt *out, u32 apic_id, u32 uid, u32 flags, bool x2apic)
+{
+	if (out->nr_cpus == ACPI_MAX_CPUS) {
+		out->nr_dropped++;
+		return;
+	}
+	out->cpus[out->nr_cpus++] = (struct acpi_madt_cpu){
+		.apic_id = apic_id,
+		.uid = uid,
+		.enabled = (flags & MADT_CPU_ENABLED) != 0,
+		.online_capable = (flags & MADT_CPU_ONLINE_CAPABLE) != 0,
+		.x2apic = x2apic,
+	};
+}
+
+static u8 min_bytes(u8 type)
+{
+	switch (type) {
+	case MADT_LAPIC:
+		return MADT_LAPIC_BYTES;
+	case MADT_LAPIC_ADDRESS:
+		return MADT_LAPIC_ADDRESS_BYTES;
+	case MADT_X2APIC:
+		return MADT_X2APIC_BYTES;
+	default:
+		return 0;
+	}
+}
+
+static void parse_entry(struct acpi_madt *out, const struct acpi_entry *entry)
+{
+	const u8 *at = entry->bytes;
+
+	if (entry->len < min_bytes(entry->type)) {
+		out->nr_malformed++;
+		return;
+	}
+	switch (entry->type) {
+	case MADT_LAPIC:
+		add_cpu(out, at[3], at[2], read_le32(at + 4), false);
+		break;
+	case MADT_LAPIC_ADDRESS:
+		out->lapic_address = read_le64(at + 4);
+		break;
+	case MADT_X2APIC:
+		add_cpu(out, read_le32(at + 4), read_le32(at + 12), read_le32(at + 8), true);
+		break;
+	}
+}
+
+int acpi_parse_madt(const void *bytes, size_t len, struct acpi_madt *out)
+{
+	struct acpi_walk walk;
+	struct acpi_entry entry;
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	err = acpi_open_table(bytes, len, "APIC", MADT_FIXED_BYTES, &out->header);
+	if (err)
+		return err;
+	out->lapic_address = read_le32((const u8 *)bytes + ACPI_HEADER_BYTES);
+	walk = acpi_walk_start(bytes, &out->header, MADT_FIXED_BYTES);
+	while (acpi_walk_next(&walk, &entry))
+		parse_entry(out, &entry);
+	out->bytes_unread = (u32)walk.left;
+	if (walk.left)
+		out->nr_malformed++;
+	return 0;
+}
