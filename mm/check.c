@@ -40,6 +40,9 @@ void check_fail(struct check *c, const char *fmt, ...)
 
 /* --- Early memory -------------------------------------------------------------------------- */
 
+/* By whether it is the list of reservations. */
+static const char *const list_names[] = {"memory", "reserved"};
+
 static void regions_sorted(struct check *c)
 {
 	for (int i = 0; i < 2; i++) {
@@ -52,7 +55,7 @@ static void regions_sorted(struct check *c)
 			if (region->base >= region->end ||
 			    !IS_ALIGNED(region->base | region->end, PAGE_SIZE) ||
 			    (r > 0 && region->base < region[-1].end))
-				check_fail(c, "%s[%u] = [0x%llx, 0x%llx)", list->name, r,
+				check_fail(c, "%s[%u] = [0x%llx, 0x%llx)", list_names[i], r,
 					   (unsigned long long)region->base,
 					   (unsigned long long)region->end);
 		}
@@ -69,8 +72,8 @@ static void regions_merged(struct check *c)
 
 			if (region->base == region[-1].end && region->attr == region[-1].attr)
 				check_fail(c, "%s[%u] and [%u] touch at 0x%llx, both %d",
-					   list->name, r - 1, r, (unsigned long long)region->base,
-					   region->attr);
+					   list_names[i], r - 1, r,
+					   (unsigned long long)region->base, region->attr);
 		}
 	}
 }

@@ -32,8 +32,7 @@
 
 #include "memblock_internal.h"
 
-static struct region_list memory = {.name = "memory"};
-static struct region_list reserved = {.name = "reserved"};
+static struct region_list memory, reserved;
 static bool closed;
 
 /* --- Sorted lists of disjoint ranges ------------------------------------------------------- */

@@ -21,7 +21,6 @@ struct region {
  * No lock: boot CPU only, and constant after memblock_close().
  */
 struct region_list {
-	const char *name;
 	u32 nr;
 	struct region region[MEMBLOCK_MAX_REGIONS];
 };

@@ -5,10 +5,12 @@
  *
  *   PAGE_SHIFT, PAGE_SIZE      the base page
  *   LARGE_PAGE_SIZE            the next mapping size up, used for the memory map
- *   VMEMMAP_BASE               where the array of struct page starts (virtual); the
- *                              page with frame number n is its n-th element
+ *   VMEMMAP_BASE               where the array of struct page starts (virtual); the page
+ *                              with frame number n is its n-th element. An expression: it
+ *                              need not be constant
  *   PHYS_ADDR_BITS_MAX         physical addresses are below 1 << this
- *   void *phys_to_virt(phys_addr_t)        through the direct map; RAM only
+ *   void *phys_to_virt(phys_addr_t)        through the direct map; RAM only, and all RAM
+ *                                          before mm_init() is called
  *   phys_addr_t virt_to_phys(const void *) its inverse; direct map only
  */
 #ifndef ARCH_PAGE_H
@@ -39,7 +41,8 @@ static inline phys_addr_t pfn_to_phys(pfn_t pfn)
 /*
  * Maps [virt, virt + size_bytes) of the vmemmap window to the physical memory at
  * phys, writable, never executable. All three are multiples of PAGE_SIZE; large
- * pages are used where all three allow it. Boot only, one CPU, may not sleep.
+ * pages are used where all three allow it. Called by mm_init() only, before memblock closes,
+ * so that tables may come from memblock_alloc(). May not sleep.
  * Returns 0, -EEXIST if part of it is mapped, -ENOMEM if there is no page for a table.
  */
 int arch_map_vmemmap(uintptr_t virt, phys_addr_t phys, u64 size_bytes);

@@ -12,8 +12,9 @@
  * either the buddy's or accounted for.
  */
 enum memblock_owner {
-	MEMBLOCK_FIRST_PAGE,   /* physical page 0: so that 0 can mean "none" */
-	MEMBLOCK_TRAMPOLINE,   /* low memory kept for starting CPUs */
+	MEMBLOCK_FIRST_PAGE, /* physical page 0, so that 0 can mean "none": reserve it first of all
+			      */
+	MEMBLOCK_TRAMPOLINE, /* low memory kept for starting CPUs */
 	MEMBLOCK_KERNEL_IMAGE, /* text, rodata, data, bss */
 	MEMBLOCK_BOOT_INFO,    /* the loader's information, modules, command line */
 	MEMBLOCK_ACPI,         /* firmware tables that stand in available memory */

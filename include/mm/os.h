@@ -19,7 +19,10 @@ enum os_log_level {
 	OS_LOG_DEBUG = 7,
 };
 
-/* One log line of a subsystem; `fmt` carries no newline. Any context; may not allocate. */
+/*
+ * One log line of a subsystem; `fmt` carries no newline. Any context, also under a zone's lock with
+ * interrupts off (check says what it finds where it finds it): may not allocate, free or sleep.
+ */
 void os_log(enum os_log_level level, const char *subsystem, const char *fmt, ...)
 	__printf_like(3, 4);
 

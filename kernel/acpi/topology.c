@@ -16,7 +16,7 @@
  *
  * The rules, and who else has them:
  *
- * - What is disabled or empty does not exist, its domain neither (Linux the same). Non-volatile
+ * - What is disabled or empty does not exist, and its domain does not exist for it. Non-volatile
  *   memory is no RAM. Hot-pluggable ranges count: a range only says whose memory would be
  *   there, RAM is where the loader's map says so; and firmware marks all of it hot-pluggable.
  * - Ranges of one node that touch or overlap are merged. Where ranges of two nodes overlap,

@@ -245,7 +245,7 @@ static const struct ktest_case cases[] = {
 	KTEST(zone_1),
 	KTEST(buddy_1),
 	KTEST(buddy_2),
-	KTEST(buddy_2_circle),
+	KTEST_SLOW(buddy_2_circle, 10),
 	KTEST(buddy_3),
 	KTEST(buddy_4),
 	KTEST(buddy_5),
