@@ -1,0 +1,56 @@
+/*
+ * The port: all that mm/ asks of this kernel, but for the inline functions in include/asm/.
+ *
+ * Together with those this is the file to rewrite for a kernel of your own. string.c and format.c
+ * of kernel/lib/, which this example links, are the other thing mm/ needs: a few functions of the C
+ * library, which your kernel has already.
+ */
+#include "minimal.h"
+
+#include <arch/page.h>
+#include <base/assert.h>
+#include <base/format.h>
+#include <mm/os.h>
+
+/* --- Seam 1: include/arch ------------------------------------------------------------------ */
+
+int arch_map_vmemmap(uintptr_t virt, phys_addr_t phys, u64 size_bytes)
+{
+	return map_pages(virt, phys, size_bytes);
+}
+
+/* --- Seam 2: include/mm/os.h --------------------------------------------------------------- */
+
+void os_log(enum os_log_level level, const char *subsystem, const char *fmt, ...)
+{
+	va_list args;
+
+	if (level > OS_LOG_INFO)
+		return;
+	va_start(args, fmt);
+	vsay(subsystem, fmt, args);
+	va_end(args);
+}
+
+_Noreturn void os_panic(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsay("panic", fmt, args);
+	va_end(args);
+	machine_exit(EXIT_PANIC);
+}
+
+/* --- And include/base/assert.h ------------------------------------------------------------- */
+
+_Noreturn void assert_failed(const char *file, int line, const char *fmt, ...)
+{
+	char text[160];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	os_panic("%s:%d: %s", file, line, text);
+}
