@@ -16,12 +16,12 @@ struct options {
 	char run[OPTION_TEXT_BYTES]; /* monitor commands; empty: none */
 	bool monitor;                /* go on into the monitor after run= */
 	u64 seed;
-	u64 mem_bytes; /* 0: all */
+	u64 mem_bytes;       /* 0: all */
 	u64 min_free_kbytes; /* 0: computed */
 	u64 loglevel;
 	bool numa; /* false: one node */
-	/* index into the allowed values, -1: as mm.profile says */
-	enum mm_behaviour profile;
+	/* enum mm_behaviour; in behaviour[] -1: as profile says */
+	int profile;
 	int behaviour[NR_MM_MECHANISMS];
 };
 
@@ -35,7 +35,22 @@ extern struct options options;
  */
 u32 options_parse(struct options *out, const char *cmdline);
 void options_defaults(struct options *out);
-/* Prints the table: name, type, range, default, sentence. */
+
+/* One option as people read it. */
+struct option_description {
+	const char *name;
+	const char *default_text;
+	const char *sentence;
+	char allowed[64]; /* "before|posted|after", "0..7", ... */
+};
+/* The i-th option of the table; false past the end. */
+bool option_describe(u32 i, struct option_description *out);
+/* Its value in `from`, as it would stand on the command line; empty if not given. */
+void option_value(u32 i, const struct options *from, char *buf, size_t size);
+/* The known key that a mistyped one most likely means. */
+const char *option_nearest(const char *key);
+
+/* Prints the table: name, allowed values, default, sentence. */
 void options_help(void (*print)(const char *fmt, ...));
 
 #endif

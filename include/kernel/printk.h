@@ -2,7 +2,8 @@
  * The kernel's log: lines on the console, "[    0.012345] subsystem: text".
  *
  * Any context, also before anything else is set up and during a panic. Lines above the
- * log level (option loglevel, default 6) are not printed.
+ * log level (option loglevel, default 6) are not printed. Text that is longer than a buffer of
+ * fixed size is cut, and ends with "...".
  */
 #ifndef KERNEL_PRINTK_H
 #define KERNEL_PRINTK_H
@@ -26,5 +27,17 @@ void klog_set_level(enum log_level level);
 /* Text for the person at the console: no time stamp, no level, newlines as given. */
 void kprintf(const char *fmt, ...) __printf_like(1, 2);
 void vkprintf(const char *fmt, va_list args) __printf_like(1, 0);
+/* Text of any length, as it is. */
+void console_write(const char *text);
+
+struct printk_stats {
+	u64 lines;      /* log lines printed */
+	u64 suppressed; /* above the log level */
+	u64 cut;        /* lines and texts that did not fit */
+};
+struct printk_stats printk_stats(void);
+
+/* From now on nothing waits for the console's lock: whoever has it will not come back. */
+void printk_panic_mode(void);
 
 #endif

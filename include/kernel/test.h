@@ -41,19 +41,25 @@ struct ktest_suite {
 
 #define KTEST_DEFAULT_LIMIT_SECONDS 60
 
-#define KTEST(fn)                {.name = #fn, .run = fn}
-#define KTEST_SLOW(fn, seconds)  {.name = #fn, .run = fn, .limit_seconds = (seconds)}
-#define KTEST_SUITE(id, case_array)                                                                \
-	const struct ktest_suite ktest_suite_##id = {                                              \
-		.name = #id, .cases = case_array, .nr_cases = ARRAY_SIZE(case_array)};             \
-	static const struct ktest_suite *const ktest_ref_##id __section("ktest_suites") =          \
+#define KTEST(fn)                      \
+	{                              \
+		.name = #fn, .run = fn \
+	}
+#define KTEST_SLOW(fn, seconds)                                    \
+	{                                                          \
+		.name = #fn, .run = fn, .limit_seconds = (seconds) \
+	}
+#define KTEST_SUITE(id, case_array)                                                       \
+	const struct ktest_suite ktest_suite_##id = {                                     \
+		.name = #id, .cases = case_array, .nr_cases = ARRAY_SIZE(case_array)};    \
+	static const struct ktest_suite *const ktest_ref_##id __section("ktest_suites") = \
 		&ktest_suite_##id
-#define KTEST_SUITE_BY_NAME(id, case_array)                                                        \
-	const struct ktest_suite ktest_suite_##id = {.name = #id,                                  \
-						     .cases = case_array,                          \
-						     .nr_cases = ARRAY_SIZE(case_array),           \
-						     .only_by_name = true};                        \
-	static const struct ktest_suite *const ktest_ref_##id __section("ktest_suites") =          \
+#define KTEST_SUITE_BY_NAME(id, case_array)                                               \
+	const struct ktest_suite ktest_suite_##id = {.name = #id,                         \
+						     .cases = case_array,                 \
+						     .nr_cases = ARRAY_SIZE(case_array),  \
+						     .only_by_name = true};               \
+	static const struct ktest_suite *const ktest_ref_##id __section("ktest_suites") = \
 		&ktest_suite_##id
 
 /* A diagnostic line, "# ..." in the output. */
@@ -62,56 +68,56 @@ void ktest_fail(struct ktest *t, const char *file, int line, const char *fmt, ..
 	__printf_like(4, 5);
 void ktest_skip(struct ktest *t, const char *fmt, ...) __printf_like(2, 3);
 
-#define EXPECT(t, cond)                                                                            \
-	({                                                                                         \
-		bool ok_ = (cond);                                                                 \
-		(t)->checks++;                                                                     \
-		if (!ok_)                                                                          \
-			ktest_fail(t, __FILE__, __LINE__, "%s", #cond);                            \
-		ok_;                                                                               \
+#define EXPECT(t, cond)                                                 \
+	({                                                              \
+		bool ok_ = (cond);                                      \
+		(t)->checks++;                                          \
+		if (!ok_)                                               \
+			ktest_fail(t, __FILE__, __LINE__, "%s", #cond); \
+		ok_;                                                    \
 	})
 
 /* With a message that carries the values. */
-#define EXPECT_MSG(t, cond, ...)                                                                   \
-	({                                                                                         \
-		bool ok_ = (cond);                                                                 \
-		(t)->checks++;                                                                     \
-		if (!ok_)                                                                          \
-			ktest_fail(t, __FILE__, __LINE__, __VA_ARGS__);                            \
-		ok_;                                                                               \
+#define EXPECT_MSG(t, cond, ...)                                        \
+	({                                                              \
+		bool ok_ = (cond);                                      \
+		(t)->checks++;                                          \
+		if (!ok_)                                               \
+			ktest_fail(t, __FILE__, __LINE__, __VA_ARGS__); \
+		ok_;                                                    \
 	})
 
 /* Integers of any type, compared and printed as 64 bits. */
-#define EXPECT_EQ(t, actual, expected)                                                             \
-	({                                                                                         \
-		u64 a_ = (u64)(actual), e_ = (u64)(expected);                                      \
-		EXPECT_MSG(t, a_ == e_, "%s is %llu (0x%llx), expected %s = %llu (0x%llx)",        \
-			   #actual, (unsigned long long)a_, (unsigned long long)a_, #expected,     \
-			   (unsigned long long)e_, (unsigned long long)e_);                        \
+#define EXPECT_EQ(t, actual, expected)                                                         \
+	({                                                                                     \
+		u64 a_ = (u64)(actual), e_ = (u64)(expected);                                  \
+		EXPECT_MSG(t, a_ == e_, "%s is %llu (0x%llx), expected %s = %llu (0x%llx)",    \
+			   #actual, (unsigned long long)a_, (unsigned long long)a_, #expected, \
+			   (unsigned long long)e_, (unsigned long long)e_);                    \
 	})
 
-#define EXPECT_STREQ(t, actual, expected)                                                          \
-	({                                                                                         \
-		const char *a_ = (actual), *e_ = (expected);                                       \
-		EXPECT_MSG(t, strcmp(a_, e_) == 0, "%s is \"%s\", expected \"%s\"", #actual, a_,   \
-			   e_);                                                                    \
+#define EXPECT_STREQ(t, actual, expected)                                                        \
+	({                                                                                       \
+		const char *a_ = (actual), *e_ = (expected);                                     \
+		EXPECT_MSG(t, strcmp(a_, e_) == 0, "%s is \"%s\", expected \"%s\"", #actual, a_, \
+			   e_);                                                                  \
 	})
 
-#define ASSERT_TRUE(t, cond)                                                                       \
-	do {                                                                                       \
-		if (!EXPECT(t, cond))                                                              \
-			return;                                                                    \
+#define ASSERT_TRUE(t, cond)          \
+	do {                          \
+		if (!EXPECT(t, cond)) \
+			return;       \
 	} while (0)
-#define ASSERT_EQ(t, actual, expected)                                                             \
-	do {                                                                                       \
-		if (!EXPECT_EQ(t, actual, expected))                                               \
-			return;                                                                    \
+#define ASSERT_EQ(t, actual, expected)               \
+	do {                                         \
+		if (!EXPECT_EQ(t, actual, expected)) \
+			return;                      \
 	} while (0)
 
-#define SKIP(t, ...)                                                                               \
-	do {                                                                                       \
-		ktest_skip(t, __VA_ARGS__);                                                        \
-		return;                                                                            \
+#define SKIP(t, ...)                        \
+	do {                                \
+		ktest_skip(t, __VA_ARGS__); \
+		return;                     \
 	} while (0)
 
 struct ktest_summary {

@@ -1,0 +1,21 @@
+/*
+ * Reading numbers, sizes and choices that a person typed: the command line and the monitor.
+ * Pure; the whole text must be the value, and on false *value is untouched.
+ */
+#ifndef KERNEL_PARSE_H
+#define KERNEL_PARSE_H
+
+#include <base/types.h>
+
+/* Decimal, or hexadecimal after 0x. False on anything else and on overflow. */
+bool parse_u64(const char *text, u64 *value);
+/* The same with a suffix K, M, G or T (powers of 1024; either case); in bytes. */
+bool parse_size(const char *text, u64 *bytes);
+/* Which of the choices ("off|on") it is, from 0. */
+bool parse_choice(const char *text, const char *choices, u32 *index);
+
+/* How many characters must be inserted, deleted or replaced to turn one word into the other.
+ * Only the first 31 characters of each count. */
+u32 edit_distance(const char *a, const char *b);
+
+#endif

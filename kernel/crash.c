@@ -1,0 +1,195 @@
+/*
+ * Ending the kernel on purpose.
+ *
+ * Each kind is a defect that something else must notice: the panic path, a guard of the page
+ * tables, an assertion of the memory manager, the watchdog, or, where the kernel is past saying
+ * anything, the launcher on the host. The suites crash_* of tests/kernel/test_crash.c and the
+ * monitor's `crash KIND` reach the same functions.
+ *
+ * The compiler may assume that none of this happens, so addresses and counters are volatile.
+ */
+#include <arch/cpu.h>
+#include <arch/irq.h>
+#include <arch/page.h>
+#include <arch/spinlock.h>
+#include <base/string.h>
+#include <kernel/crash.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <mm/page_alloc.h>
+#include <x86/image.h>
+#include <x86/machine.h>
+
+static bool triple_fault_armed;
+
+static void crash_panic(void)
+{
+	panic("asked for by 'crash panic'");
+}
+
+/* The nested panic comes from inside the first one's message. */
+static void crash_nested_panic(void)
+{
+	const char *volatile nowhere = (const char *)LIST_POISON_NEXT;
+
+	panic("a message at a bad address: %s", nowhere);
+}
+
+/* An exception without a table of handlers is a double fault without one: the CPU resets. */
+static void crash_triple_fault(void)
+{
+	struct {
+		u16 limit;
+		u64 base;
+	} __packed no_idt = {0, 0};
+
+	__asm__ volatile("lidt %0; int3" : : "m"(no_idt));
+}
+
+static void crash_hang(void)
+{
+	irq_save();
+	for (;;)
+		cpu_relax();
+}
+
+static void crash_watchdog(void)
+{
+	irq_restore(RFLAGS_IF);
+	for (;;)
+		cpu_relax();
+}
+
+static void crash_short_plan(void)
+{
+	machine_exit(EXIT_SUCCESS_CODE);
+}
+
+static void crash_after_plan(void)
+{
+	triple_fault_armed = true;
+}
+
+/* A frame of some size, so that the guard is hit and not jumped over. */
+static __noinline u32 recurse(volatile u32 *depth)
+{
+	volatile u32 here[64];
+
+	here[0] = ++*depth;
+	/* Never false: it is for the compiler, which knows endless recursion when it sees it. */
+	return here[0] ? recurse(depth) + here[0] : 0;
+}
+
+static void crash_stack(void)
+{
+	volatile u32 depth = 0;
+
+	recurse(&depth);
+}
+
+static void crash_wx(void)
+{
+	volatile u8 *text = (volatile u8 *)(uintptr_t)crash_panic;
+
+	*text = 0xcc;
+}
+
+/* The same byte through the direct map, which must not be a way round. */
+static void crash_wx_alias(void)
+{
+	volatile u8 *alias = phys_to_virt(image_to_phys((const void *)(uintptr_t)crash_panic));
+
+	*alias = 0xcc;
+}
+
+static void crash_null(void)
+{
+	volatile u32 *volatile null = NULL;
+
+	*null = 1;
+}
+
+static void crash_exec(void)
+{
+	static u8 ret_instruction[] = {0xc3};
+	void (*volatile jump)(void) = (void (*)(void))(uintptr_t)ret_instruction;
+
+	jump();
+}
+
+static void crash_double_free(void)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 0);
+
+	__free_pages(page, 0);
+	__free_pages(page, 0);
+}
+
+static void crash_wrong_order(void)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 2);
+
+	__free_pages(page, 1);
+}
+
+static void crash_free_reserved(void)
+{
+	__free_pages(pfn_to_page(pfn_down(image_to_phys(__text_start))), 0);
+}
+
+static void crash_assert_lock(void)
+{
+	struct spinlock lock;
+
+	spin_lock_init(&lock, "taken twice");
+	spin_lock(&lock);
+	spin_lock(&lock);
+}
+
+static const struct {
+	const char *name, *sentence;
+	void (*run)(void);
+} kinds[] = {
+	{"panic", "a plain panic", crash_panic},
+	{"nested_panic", "a panic while a panic prints", crash_nested_panic},
+	{"triple_fault", "an exception without handlers", crash_triple_fault},
+	{"hang", "a loop with interrupts off", crash_hang},
+	{"watchdog", "a loop with interrupts on", crash_watchdog},
+	{"short_plan", "exit with success in the middle of a test", crash_short_plan},
+	{"after_plan", "a triple fault after the last test, before the exit", crash_after_plan},
+	{"stack", "recursion into the guard below the stack", crash_stack},
+	{"wx", "a write to the kernel's text", crash_wx},
+	{"wx_alias", "a write to the text's alias in the direct map", crash_wx_alias},
+	{"null", "a write through a null pointer", crash_null},
+	{"exec", "a jump into data", crash_exec},
+	{"double_free", "a page freed twice", crash_double_free},
+	{"wrong_order", "a block of four pages freed as two", crash_wrong_order},
+	{"free_reserved", "a page of the kernel image freed", crash_free_reserved},
+	{"assert_lock", "a lock taken twice", crash_assert_lock},
+};
+
+bool crash(const char *kind)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (strcmp(kinds[i].name, kind) != 0)
+			continue;
+		kinds[i].run();
+		return true;
+	}
+	return false;
+}
+
+bool crash_describe(u32 i, const char **name, const char **sentence)
+{
+	if (i >= ARRAY_SIZE(kinds))
+		return false;
+	*name = kinds[i].name;
+	*sentence = kinds[i].sentence;
+	return true;
+}
+
+void crash_before_exit(void)
+{
+	if (triple_fault_armed)
+		crash_triple_fault();
+}

@@ -1,0 +1,284 @@
+/*
+ * The kernel's table of contents: kmain() is the story of the boot, a step a line.
+ *
+ * boot/entry.asm has brought the CPU to long mode in the higher half, on a small stack, with the
+ * first 4 GiB mapped, everything writable. What follows is ordered by what needs what:
+ *
+ *	 1  console, exceptions, clock   first, so that every later step can say what goes wrong
+ *	 2  the loader's information     where the memory map, the command line and the RSDP are
+ *	 3  options                      GRUB's line, then the run's (fw_cfg), which wins
+ *	 4  RAM to memblock              the firmware's map, cut by mem=
+ *	 5  what is taken already        reserved before anything is handed out: the kernel would
+ *	                                 else allocate over itself, its modules, its tables
+ *	 6  the machine                  ACPI tables give the topology; they are reserved as well;
+ *	                                 numa_init() tells memblock whose memory is whose
+ *	 7  page tables                  the final ones: W^X, no low half. First allocations
+ *	 8  stacks                       with guards below them; the boot stack is left behind
+ *	 9  the memory manager           zones, struct page, buddy; memblock closes
+ *	10  interrupts                   tick and serial: the watchdog and the monitor need them
+ *	11  accounting                   each page of the firmware's map has an owner, or the log
+ *	                                 says that one is lost
+ *	12  what the options ask for     tests, commands, or the monitor
+ *
+ * Steps 1 to 8 run with interrupts off. One CPU runs; the others are left to the firmware.
+ */
+#include <arch/irq.h>
+#include <arch/page.h>
+#include <base/errno.h>
+#include <boot/boot_info.h>
+#include <kernel/acpi.h>
+#include <kernel/crash.h>
+#include <kernel/memory_map.h>
+#include <kernel/monitor.h>
+#include <kernel/options.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/test.h>
+#include <mm/memblock.h>
+#include <mm/mm.h>
+#include <mm/numa.h>
+#include <x86/fwcfg.h>
+#include <x86/image.h>
+#include <x86/machine.h>
+#include <x86/paging.h>
+#include <x86/serial.h>
+#include <x86/time.h>
+#include <x86/trap.h>
+
+#include "commands.h"
+
+#define FWCFG_CMDLINE    "opt/highwater/cmdline"
+#define MAX_INFO_BYTES   MiB(16)
+#define BOOT_MAPPED_END  GiB(4)
+#define TRAMPOLINE_LIMIT MiB(1)
+
+/* Slot 0 of the stack window is the boot CPU's; its exception stacks are at their IST numbers. */
+#define BOOT_STACK_SLOT 0
+
+void kmain(u32 magic, phys_addr_t info_phys);
+
+static struct boot_info boot_info;
+static u32 info_bytes; /* of the loader's information, where it stands */
+
+static void read_boot_info(u32 magic, phys_addr_t info_phys)
+{
+	const u8 *bytes = phys_to_virt(info_phys);
+
+	if (magic != MULTIBOOT2_BOOTLOADER_MAGIC)
+		panic("not started by a multiboot2 loader: magic 0x%x", magic);
+	/* The information starts with its own length. */
+	info_bytes = *(const u32 *)(const void *)bytes;
+	if (info_bytes > MAX_INFO_BYTES || info_phys + info_bytes > BOOT_MAPPED_END)
+		panic("the loader's information at 0x%llx has %u bytes",
+		      (unsigned long long)info_phys, info_bytes);
+	if (multiboot2_parse(bytes, info_bytes, &boot_info) != 0)
+		klog(LOG_ERR, "boot", "the loader's information is malformed");
+	klog(LOG_INFO, "boot", "the loader's information: 0x%llx + 0x%x, %u modules",
+	     (unsigned long long)info_phys, info_bytes, boot_info.nr_modules);
+	if (boot_info.nr_dropped)
+		klog(LOG_WARN, "boot", "%u entries of the loader's information left out",
+		     boot_info.nr_dropped);
+}
+
+static void read_options(void)
+{
+	static char from_run[BOOT_CMDLINE_BYTES];
+	int len;
+
+	options_defaults(&options);
+	options_parse(&options, boot_info.cmdline);
+	len = fwcfg_read_file(FWCFG_CMDLINE, from_run, sizeof(from_run));
+	if (len >= (int)sizeof(from_run))
+		klog(LOG_ERR, "options", "the run's command line is cut: %d bytes of at most %d",
+		     len, (int)sizeof(from_run) - 1);
+	if (len >= 0)
+		options_parse(&options, from_run);
+	klog_set_level((enum log_level)options.loglevel);
+	for (int i = 0; i < NR_MM_MECHANISMS; i++) {
+		int behaviour = options.behaviour[i];
+
+		mm_policy_choose((enum mm_mechanism)i,
+				 (enum mm_behaviour)(behaviour >= 0 ? behaviour : options.profile));
+	}
+}
+
+static void add_memory(void)
+{
+	struct memory_map_range range;
+	phys_addr_t cursor = 0;
+
+	memory_map_init(&machine_memory_map, &boot_info, options.mem_bytes);
+	while (memory_map_next_kept(&machine_memory_map, &cursor, &range))
+		if (memblock_add(range.base, range.end - range.base) != 0)
+			klog(LOG_ERR, "memory", "no room for the range at 0x%llx",
+			     (unsigned long long)range.base);
+}
+
+static void reserve(phys_addr_t base, u64 size_bytes, enum memblock_owner owner)
+{
+	if (size_bytes > 0 && memblock_reserve(base, size_bytes, owner) != 0)
+		panic("no room to reserve 0x%llx + 0x%llx for %s", (unsigned long long)base,
+		      (unsigned long long)size_bytes, memblock_owner_name(owner));
+}
+
+static void reserve_table(phys_addr_t base, u64 size_bytes, const char *signature)
+{
+	(void)signature;
+	reserve(base, size_bytes, MEMBLOCK_ACPI);
+}
+
+static void reserve_what_is_taken(phys_addr_t info_phys)
+{
+	reserve(0, PAGE_SIZE, MEMBLOCK_FIRST_PAGE);
+	reserve(image_to_phys(__image_start), (u64)(__image_end - __image_start),
+		MEMBLOCK_KERNEL_IMAGE);
+	reserve(info_phys, info_bytes, MEMBLOCK_BOOT_INFO);
+	for (u32 i = 0; i < boot_info.nr_modules; i++)
+		reserve(boot_info.modules[i].start,
+			boot_info.modules[i].end - boot_info.modules[i].start, MEMBLOCK_BOOT_INFO);
+}
+
+static void learn_machine(void)
+{
+	acpi_init(&boot_info, options.numa);
+	acpi_for_each_table(reserve_table);
+	numa_init(acpi_topology());
+}
+
+static phys_addr_t take_early(u64 size_bytes, phys_addr_t limit, enum memblock_owner owner)
+{
+	struct memblock_request request = {
+		.size_bytes = size_bytes,
+		.align_bytes = PAGE_SIZE,
+		.limit = limit,
+		.nid = NUMA_NO_NODE,
+		.owner = owner,
+	};
+
+	return memblock_alloc(&request);
+}
+
+static phys_addr_t take_table(void)
+{
+	return take_early(PAGE_SIZE, BOOT_MAPPED_END, MEMBLOCK_PAGE_TABLES);
+}
+
+/* What the direct map holds: all RAM, and what the firmware keeps its tables in. */
+static void for_each_mapped_range(void (*map)(phys_addr_t base, u64 size_bytes))
+{
+	struct memory_map_range range;
+	phys_addr_t cursor = 0;
+
+	while (memory_map_next(&machine_memory_map, &cursor, &range))
+		map(range.base, range.end - range.base);
+	for (u32 i = 0; i < boot_info.nr_mem; i++) {
+		const struct boot_mem_range *mem = &boot_info.mem[i];
+
+		if ((mem->type == BOOT_MEM_ACPI_RECLAIM || mem->type == BOOT_MEM_ACPI_NVS) &&
+		    mem->size_bytes > 0 && mem->base + mem->size_bytes > mem->base &&
+		    mem->base + mem->size_bytes <= (phys_addr_t)1 << PHYS_ADDR_BITS_MAX)
+			map(mem->base, mem->size_bytes);
+	}
+}
+
+static void build_address_space(void)
+{
+	static const struct paging_source source = {
+		.alloc_table = take_table,
+		.for_each_range = for_each_mapped_range,
+	};
+
+	/* Kept for starting the other CPUs, which begin in real mode. */
+	if (!take_early(PAGE_SIZE, TRAMPOLINE_LIMIT, MEMBLOCK_TRAMPOLINE))
+		klog(LOG_WARN, "memory", "no page below 1 MiB is left for starting CPUs");
+	paging_init(&source);
+}
+
+static uintptr_t make_stack(u32 slot)
+{
+	phys_addr_t phys = take_early(STACK_BYTES, 0, MEMBLOCK_STACKS);
+
+	if (!phys)
+		panic("no memory for stack %u", slot);
+	return paging_map_stack(slot, phys);
+}
+
+/* Returns the top of the stack that the boot goes on with. */
+static uintptr_t make_stacks(void)
+{
+	for (u32 slot = IST_DOUBLE_FAULT; slot < NR_IST; slot++)
+		trap_set_ist((enum trap_ist)slot, make_stack(slot));
+	return make_stack(BOOT_STACK_SLOT);
+}
+
+static _Noreturn void continue_on_stack(uintptr_t top, void (*next)(void))
+{
+	/* rbp of 0 ends a backtrace. */
+	__asm__ volatile("movq %0, %%rsp; xorl %%ebp, %%ebp; call *%1; ud2"
+			 :
+			 : "r"(top), "r"(next)
+			 : "memory");
+	__builtin_unreachable();
+}
+
+static void print_summary(void)
+{
+	const struct numa_topology *topology = numa_topology();
+
+	klog(LOG_INFO, "machine", "%u node%s, %u CPU%s (one in use), %llu MiB of RAM, %s, by %s",
+	     topology->nr_nodes, topology->nr_nodes == 1 ? "" : "s", topology->nr_cpus,
+	     topology->nr_cpus == 1 ? "" : "s",
+	     (unsigned long long)(memblock_ram_pages() << PAGE_SHIFT) >> 20,
+	     boot_info.efi ? "UEFI" : "BIOS", boot_info.loader);
+}
+
+static _Noreturn void leave(bool success)
+{
+	crash_before_exit();
+	machine_exit(success ? EXIT_SUCCESS_CODE : EXIT_FAILURE_CODE);
+}
+
+static _Noreturn void do_what_was_asked(void)
+{
+	if (options.test)
+		leave(ktest_run(options.test_globs, options.seed).failed == 0);
+	if (options.run[0]) {
+		u32 failed = monitor_run(options.run);
+
+		if (!options.monitor)
+			leave(failed == 0);
+	}
+	monitor();
+}
+
+/* Steps 9 to 12: on the final stack, in the final address space. */
+static void run_kernel(void)
+{
+	struct mm_options mm = {.min_free_kbytes = options.min_free_kbytes};
+
+	mm_init(&mm);
+	panic_memory_ready();
+	legacy_irqs_init();
+	irq_restore(RFLAGS_IF);
+	report_accounting();
+	print_summary();
+	klog(LOG_NOTICE, "highwater", "%llu ms from entry to prompt",
+	     (unsigned long long)time_since_entry_ns() / 1000000);
+	do_what_was_asked();
+}
+
+/* Steps 1 to 8. Called by boot/entry.asm. */
+void kmain(u32 magic, phys_addr_t info_phys)
+{
+	serial_init();
+	traps_init();
+	time_init();
+	klog(LOG_NOTICE, "highwater", "a kernel that manages the memory of a NUMA machine");
+	read_boot_info(magic, info_phys);
+	read_options();
+	add_memory();
+	reserve_what_is_taken(info_phys);
+	learn_machine();
+	build_address_space();
+	continue_on_stack(make_stacks(), run_kernel);
+}

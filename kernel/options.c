@@ -1,0 +1,367 @@
+/*
+ * The kernel command line.
+ *
+ * One table declares every option: name, type, allowed values, default, a sentence, and where in
+ * struct options the value goes. The parser, `help options` and the generated reference page
+ * all read it, and the defaults are written as text and parsed like any other value, so that
+ * none of them can say something else than the others.
+ *
+ * A line is words separated by blanks. A word is `key` or `key=value`; double quotes keep blanks
+ * and may stand anywhere in it, because GRUB puts them around the whole word ("run=a; b") while
+ * a person puts them around the value (run="a; b"). A backslash takes the next character
+ * as it is: GRUB writes one before quotes. GRUB has dropped the kernel's file name.
+ *
+ * Nothing on the line can stop the boot. What is not understood is said and left out: a word
+ * whose quote is never closed may have swallowed others, so it is not guessed at.
+ *
+ * Pure but for the log: this file runs on the host, too.
+ */
+#include <base/format.h>
+#include <base/string.h>
+#include <kernel/options.h>
+#include <kernel/parse.h>
+#include <kernel/printk.h>
+
+#define WORD_BYTES (OPTION_TEXT_BYTES + 64)
+
+enum option_type {
+	OPTION_FLAG,   /* bool: no value */
+	OPTION_SWITCH, /* bool: off or on */
+	OPTION_CHOICE, /* int: which of the choices */
+	OPTION_NUMBER, /* u64 */
+	OPTION_SIZE,   /* u64: bytes, with a suffix */
+	OPTION_TEXT,   /* char[OPTION_TEXT_BYTES] */
+	OPTION_TEST,   /* bool, and its text beside it */
+};
+
+struct option {
+	const char *name;
+	enum option_type type;
+	size_t offset; /* of the value in struct options */
+	u64 min, max;  /* inclusive */
+	const char *choices;
+	const char *default_text; /* NULL: not given, and default_note says what that means */
+	const char *default_note;
+	const char *sentence;
+};
+
+#define FIELD(member) .offset = offsetof(struct options, member)
+
+_Static_assert(MM_BEFORE == 0 && MM_POSTED == 1 && MM_AFTER == 2 && MM_LAYERED == 3,
+	       "the order of the choices below");
+#define BEHAVIOURS     "before|posted|after"
+#define AS_THE_PROFILE .default_note = "as mm.profile"
+
+static const struct option table[] = {
+	{"test", OPTION_TEST, FIELD(test), .default_note = "no",
+	 .sentence = "run the in-kernel suites, print KTAP and exit"},
+	{"run", OPTION_TEXT, FIELD(run), .default_note = "none",
+	 .sentence = "run these monitor commands (\"numa; check\") and exit"},
+	{"monitor", OPTION_FLAG, FIELD(monitor), .default_note = "no",
+	 .sentence = "after run=, go on into the monitor"},
+	{"seed", OPTION_NUMBER, FIELD(seed), .max = UINT64_MAX, .default_text = "1",
+	 .sentence = "start of every random sequence of the tests"},
+	{"loglevel", OPTION_NUMBER, FIELD(loglevel), .max = LOG_DEBUG, .default_text = "6",
+	 .sentence = "print log lines up to this level: 3 errors, 4 warnings, 6 information, "
+		     "7 all"},
+	{"numa", OPTION_SWITCH, FIELD(numa), .choices = "off|on", .default_text = "on",
+	 .sentence = "off: ignore what the firmware says, one node owns everything"},
+	{"mem", OPTION_SIZE, FIELD(mem_bytes), .min = MiB(4), .max = TiB(64), .default_note = "all",
+	 .sentence = "use only the lowest so many bytes of RAM"},
+	{"min_free_kbytes", OPTION_NUMBER, FIELD(min_free_kbytes), .max = GiB(1),
+	 .default_text = "0",
+	 .sentence = "memory that the min marks hold back; 0: computed from the size of RAM"},
+	{"mm.profile", OPTION_CHOICE, FIELD(profile), .choices = BEHAVIOURS,
+	 .default_text = "after", .sentence = "behaviour of all four mechanisms"},
+	{"mm.fallback", OPTION_CHOICE, FIELD(behaviour[MM_FALLBACK]), .choices = BEHAVIOURS,
+	 AS_THE_PROFILE, .sentence = "slab growth when the preferred node is full"},
+	{"mm.critical", OPTION_CHOICE, FIELD(behaviour[MM_CRITICAL]),
+	 .choices = BEHAVIOURS "|layered", AS_THE_PROFILE,
+	 .sentence = "slabs backed by a critical pool"},
+	{"mm.pfmemalloc", OPTION_CHOICE, FIELD(behaviour[MM_PFMEMALLOC]), .choices = BEHAVIOURS,
+	 AS_THE_PROFILE, .sentence = "who may have objects of a slab made from reserves"},
+	{"mm.capture", OPTION_CHOICE, FIELD(behaviour[MM_CAPTURE]), .choices = BEHAVIOURS,
+	 AS_THE_PROFILE, .sentence = "what a direct reclaimer keeps of the pages it frees"},
+};
+
+struct options options;
+
+/* ---- Values ------------------------------------------------------------------------------ */
+
+/* "2^64-1", "64T" or "1000": the way a person would write it. */
+static void format_limit(enum option_type type, u64 value, char *buf, size_t size)
+{
+	static const char suffixes[] = "KMGT";
+	int suffix = -1;
+
+	if (value == UINT64_MAX) {
+		snprintf(buf, size, "2^64-1");
+		return;
+	}
+	while (type == OPTION_SIZE && value != 0 && value % 1024 == 0 && suffix < 3) {
+		value /= 1024;
+		suffix++;
+	}
+	snprintf(buf, size, "%llu%.*s", (unsigned long long)value, suffix >= 0,
+		 suffixes + MAX(suffix, 0));
+}
+
+static void format_allowed(const struct option *option, char *buf, size_t size)
+{
+	char min[24], max[24];
+
+	switch (option->type) {
+	case OPTION_FLAG:
+		snprintf(buf, size, "no value");
+		break;
+	case OPTION_SWITCH:
+	case OPTION_CHOICE:
+		snprintf(buf, size, "%s", option->choices);
+		break;
+	case OPTION_NUMBER:
+	case OPTION_SIZE:
+		format_limit(option->type, option->min, min, sizeof(min));
+		format_limit(option->type, option->max, max, sizeof(max));
+		snprintf(buf, size, "%s..%s%s", min, max,
+			 option->type == OPTION_SIZE ? ", suffix K, M, G or T" : "");
+		break;
+	case OPTION_TEXT:
+		snprintf(buf, size, "text of up to %d characters", OPTION_TEXT_BYTES - 1);
+		break;
+	case OPTION_TEST:
+		snprintf(buf, size, "nothing, or GLOB[,GLOB]");
+		break;
+	}
+}
+
+static bool store_text(char *field, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (len >= OPTION_TEXT_BYTES)
+		return false;
+	memcpy(field, value, len + 1);
+	return true;
+}
+
+static bool store_number(const struct option *option, u64 *field, const char *value)
+{
+	u64 n;
+
+	if (!(option->type == OPTION_SIZE ? parse_size(value, &n) : parse_u64(value, &n)))
+		return false;
+	if (n < option->min || n > option->max)
+		return false;
+	*field = n;
+	return true;
+}
+
+/* `value` is NULL for a word without '='. False: not allowed, and nothing has changed. */
+static bool store(const struct option *option, struct options *out, const char *value)
+{
+	void *field = (char *)out + option->offset;
+	u32 choice;
+
+	if (!value && option->type != OPTION_FLAG && option->type != OPTION_TEST)
+		return false;
+
+	switch (option->type) {
+	case OPTION_FLAG:
+		if (value)
+			return false;
+		*(bool *)field = true;
+		return true;
+	case OPTION_TEST:
+		if (!store_text(out->test_globs, value ? value : ""))
+			return false;
+		*(bool *)field = true;
+		return true;
+	case OPTION_SWITCH:
+		if (!parse_choice(value, option->choices, &choice))
+			return false;
+		*(bool *)field = choice;
+		return true;
+	case OPTION_CHOICE:
+		if (!parse_choice(value, option->choices, &choice))
+			return false;
+		*(int *)field = (int)choice;
+		return true;
+	case OPTION_TEXT:
+		return store_text(field, value);
+	default:
+		return store_number(option, field, value);
+	}
+}
+
+void options_defaults(struct options *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (u32 i = 0; i < NR_MM_MECHANISMS; i++)
+		out->behaviour[i] = -1;
+	for (u32 i = 0; i < ARRAY_SIZE(table); i++)
+		if (table[i].default_text)
+			store(&table[i], out, table[i].default_text);
+}
+
+/* ---- Words ------------------------------------------------------------------------------- */
+
+enum word_result { WORD_NONE, WORD_OK, WORD_TOO_LONG, WORD_UNCLOSED };
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* The next word, without quotes, of WORD_BYTES at most; *line moves behind it. */
+static enum word_result next_word(const char **line, char *word)
+{
+	const char *at = *line;
+	size_t len = 0;
+	bool quoted = false, fits = true;
+
+	while (is_blank(*at))
+		at++;
+	if (*at == '\0')
+		return WORD_NONE;
+	for (; *at != '\0' && (quoted || !is_blank(*at)); at++) {
+		if (*at == '"') {
+			quoted = !quoted;
+			continue;
+		}
+		if (*at == '\\' && at[1] != '\0')
+			at++;
+		fits = len < WORD_BYTES - 1;
+		if (fits)
+			word[len++] = *at;
+	}
+	word[len] = '\0';
+	*line = at;
+	return quoted ? WORD_UNCLOSED : fits ? WORD_OK : WORD_TOO_LONG;
+}
+
+const char *option_nearest(const char *key)
+{
+	const char *nearest = table[0].name;
+	u32 least = UINT32_MAX;
+
+	for (u32 i = 0; i < ARRAY_SIZE(table); i++) {
+		u32 distance = edit_distance(key, table[i].name);
+
+		if (distance < least) {
+			least = distance;
+			nearest = table[i].name;
+		}
+	}
+	return nearest;
+}
+
+static bool apply_word(struct options *out, char *word)
+{
+	char allowed[64];
+	char *value = strchr(word, '=');
+
+	if (value)
+		*value++ = '\0';
+	for (u32 i = 0; i < ARRAY_SIZE(table); i++) {
+		if (strcmp(table[i].name, word) != 0)
+			continue;
+		if (store(&table[i], out, value))
+			return true;
+		format_allowed(&table[i], allowed, sizeof(allowed));
+		klog(LOG_ERR, "options", "%s%s%.40s: allowed is %s; the value before it stands",
+		     word, value ? "=" : "", value ? value : "", allowed);
+		return false;
+	}
+	klog(LOG_WARN, "options", "unknown option '%.40s': did you mean '%s'?", word,
+	     option_nearest(word));
+	return false;
+}
+
+u32 options_parse(struct options *out, const char *cmdline)
+{
+	char word[WORD_BYTES];
+	enum word_result result;
+	u32 refused = 0;
+
+	while ((result = next_word(&cmdline, word)) != WORD_NONE) {
+		if (result == WORD_OK) {
+			refused += !apply_word(out, word);
+			continue;
+		}
+		klog(LOG_ERR, "options", "%s: '%.40s...' is left out",
+		     result == WORD_UNCLOSED ? "quote without an end" : "word too long", word);
+		refused++;
+	}
+	return refused;
+}
+
+/* ---- What people read -------------------------------------------------------------------- */
+
+bool option_describe(u32 i, struct option_description *out)
+{
+	if (i >= ARRAY_SIZE(table))
+		return false;
+	out->name = table[i].name;
+	out->default_text = table[i].default_text ? table[i].default_text : table[i].default_note;
+	out->sentence = table[i].sentence;
+	format_allowed(&table[i], out->allowed, sizeof(out->allowed));
+	return true;
+}
+
+/* The i-th of "off|on". */
+static void copy_choice(const char *choices, u32 i, char *buf, size_t size)
+{
+	const char *end;
+
+	for (; i > 0; i--)
+		choices = strchr(choices, '|') + 1;
+	end = strchr(choices, '|');
+	snprintf(buf, size, "%.*s", (int)(end ? (size_t)(end - choices) : strlen(choices)),
+		 choices);
+}
+
+void option_value(u32 i, const struct options *from, char *buf, size_t size)
+{
+	const struct option *option = &table[i];
+	const void *field = (const char *)from + option->offset;
+	int choice;
+
+	buf[0] = '\0';
+	switch (option->type) {
+	case OPTION_FLAG:
+		snprintf(buf, size, "%s", *(const bool *)field ? "yes" : "");
+		break;
+	case OPTION_SWITCH:
+		copy_choice(option->choices, *(const bool *)field, buf, size);
+		break;
+	case OPTION_CHOICE:
+		choice = *(const int *)field;
+		if (choice >= 0)
+			copy_choice(option->choices, (u32)choice, buf, size);
+		break;
+	case OPTION_NUMBER:
+	case OPTION_SIZE:
+		if (option->default_text || *(const u64 *)field != 0)
+			format_limit(option->type, *(const u64 *)field, buf, size);
+		break;
+	case OPTION_TEXT:
+		snprintf(buf, size, "%s", (const char *)field);
+		break;
+	case OPTION_TEST:
+		snprintf(buf, size, "%s",
+			 !from->test           ? ""
+			 : from->test_globs[0] ? from->test_globs
+					       : "all");
+		break;
+	}
+}
+
+void options_help(void (*print)(const char *fmt, ...))
+{
+	struct option_description option;
+
+	for (u32 i = 0; option_describe(i, &option); i++) {
+		print("%-16s %s; default: %s\n", option.name, option.allowed, option.default_text);
+		print("%-16s %s\n", "", option.sentence);
+	}
+}

@@ -1,0 +1,149 @@
+/*
+ * The kernel's log and the text for the person at the console.
+ *
+ * A line is formatted into a buffer on the stack and handed to the serial port in one piece
+ * under one lock with interrupts off, so that lines of different CPUs do not mix. What does not
+ * fit into the buffer is cut, and "..." stands where it was.
+ *
+ * Printing must work everywhere, and that is what the lock is built for. Somebody may be
+ * printing already and never finish: this CPU, if an exception strikes inside the serial driver,
+ * or another one that has died. So the lock is only ever tried, a bounded number of times, and
+ * then the line goes out without it: mixed output is better than none. During a panic
+ * (printk_panic_mode) it is not even tried.
+ *
+ * The column of the cursor is known well enough to say whether a log line must start with a
+ * newline because the prompt or half a line stands before it.
+ *
+ * Lock order: the console lock is innermost; nothing is called under it but the serial port.
+ */
+#include <arch/cpu.h>
+#include <arch/spinlock.h>
+#include <base/format.h>
+#include <base/string.h>
+#include <kernel/printk.h>
+#include <x86/serial.h>
+#include <x86/time.h>
+
+#define LOG_LINE_BYTES     320
+#define CONSOLE_TEXT_BYTES 1024
+/* Some hundred milliseconds under emulation: many times what a line takes to print. */
+#define CONSOLE_LOCK_TRIES 1000000
+
+static struct spinlock console_lock = {
+	.owner_cpu = SPINLOCK_NO_OWNER,
+	.name = "console",
+};
+static bool at_line_start = true;           /* guarded by console_lock */
+static enum log_level max_level = LOG_INFO; /* a word that one option sets at boot */
+static bool panicking;
+static struct printk_stats stats; /* counted without a lock: exact as long as one CPU prints */
+
+static bool console_try_lock(void)
+{
+	if (__atomic_load_n(&panicking, __ATOMIC_RELAXED))
+		return false;
+	for (u32 i = 0; i < CONSOLE_LOCK_TRIES; i++) {
+		/* Ours already: a trap came in the middle of a line, and waiting is hopeless. */
+		if (spin_is_held(&console_lock))
+			return false;
+		if (spin_trylock(&console_lock))
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
+/* `own_line`: start in column 0, whatever stands on the line now. */
+static void console_put(const char *text, size_t len, bool own_line)
+{
+	unsigned long flags;
+	bool locked;
+
+	if (len == 0)
+		return;
+	flags = irq_save();
+	locked = console_try_lock();
+	if (own_line && !at_line_start)
+		serial_write("\n", 1);
+	serial_write(text, len);
+	at_line_start = text[len - 1] == '\n';
+	if (locked)
+		spin_unlock(&console_lock);
+	irq_restore(flags);
+}
+
+/* The length of the text in `buf`, whose end is replaced by `mark` if `need` did not fit. */
+static size_t mark_cut(char *buf, size_t size, size_t need, const char *mark)
+{
+	if (need < size)
+		return need;
+	stats.cut++;
+	memcpy(buf + size - 1 - strlen(mark), mark, strlen(mark));
+	return size - 1;
+}
+
+void vklog(enum log_level level, const char *subsystem, const char *fmt, va_list args)
+{
+	char line[LOG_LINE_BYTES + 1]; /* and the newline, which is never cut */
+	u64 us = time_since_entry_ns() / 1000;
+	size_t len;
+
+	if (level > max_level) {
+		stats.suppressed++;
+		return;
+	}
+	stats.lines++;
+	len = (size_t)snprintf(line, LOG_LINE_BYTES,
+			       "[%5llu.%06llu] %.16s: ", (unsigned long long)(us / 1000000),
+			       (unsigned long long)(us % 1000000), subsystem);
+	len += (size_t)vsnprintf(line + len, LOG_LINE_BYTES - len, fmt, args);
+	len = mark_cut(line, LOG_LINE_BYTES, len, "...");
+	line[len++] = '\n';
+	console_put(line, len, true);
+}
+
+void klog(enum log_level level, const char *subsystem, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vklog(level, subsystem, fmt, args);
+	va_end(args);
+}
+
+void klog_set_level(enum log_level level)
+{
+	max_level = level;
+}
+
+void vkprintf(const char *fmt, va_list args)
+{
+	char text[CONSOLE_TEXT_BYTES];
+	size_t len = (size_t)vsnprintf(text, sizeof(text), fmt, args);
+
+	console_put(text, mark_cut(text, sizeof(text), len, "...\n"), false);
+}
+
+void kprintf(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vkprintf(fmt, args);
+	va_end(args);
+}
+
+void console_write(const char *text)
+{
+	console_put(text, strlen(text), false);
+}
+
+struct printk_stats printk_stats(void)
+{
+	return stats;
+}
+
+void printk_panic_mode(void)
+{
+	__atomic_store_n(&panicking, true, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,125 @@
+/*
+ * Free blocks, zones and totals, in the layouts of Linux's /proc files, so that tools and eyes
+ * that know those can read these. The sources are lines of Linux's documentation
+ * (Documentation/filesystems/proc.rst); fields that have no meaning here are left out.
+ *
+ * Each zone is copied under its lock and printed afterwards; a report over several zones is
+ * therefore a picture of several moments.
+ */
+#include <arch/page.h>
+#include <mm/inspect.h>
+#include <mm/memblock.h>
+#include <mm/numa.h>
+
+#include "commands.h"
+
+static unsigned long long kilobytes(u64 pages)
+{
+	return (unsigned long long)pages << (PAGE_SHIFT - 10);
+}
+
+/* The zones of all nodes in order. Start with nid 0, type 0; false past the last. */
+static bool next_zone(int *nid, u32 *type, struct zone_snapshot *zone)
+{
+	for (; *nid < MAX_NUMNODES; (*nid)++, *type = 0) {
+		if (*type < MAX_NR_ZONES && zone_snapshot(*nid, (enum zone_type) * type, zone)) {
+			(*type)++;
+			return true;
+		}
+	}
+	return false;
+}
+
+int command_buddyinfo(int argc, char **argv)
+{
+	struct zone_snapshot zone;
+	int nid = 0;
+	u32 type = 0;
+
+	if (argc != 1)
+		return command_usage(argv[0]);
+	while (next_zone(&nid, &type, &zone)) {
+		if (zone.managed_pages == 0)
+			continue;
+		kprintf("Node %d, zone %8s ", zone.nid, zone.name);
+		for (u32 order = 0; order < NR_ORDERS; order++)
+			kprintf("%6llu ", (unsigned long long)zone.free_blocks[order]);
+		kprintf("\n");
+	}
+	return 0;
+}
+
+static void print_zone(const struct zone_snapshot *zone)
+{
+	kprintf("Node %d, zone %8s\n", zone->nid, zone->name);
+	kprintf("  pages free     %llu\n", (unsigned long long)zone->free_pages);
+	/* Linux raises the marks for a while after fragmentation; here nothing does. */
+	kprintf("        boost    0\n");
+	kprintf("        min      %llu\n", (unsigned long long)zone->watermark[WMARK_MIN]);
+	kprintf("        low      %llu\n", (unsigned long long)zone->watermark[WMARK_LOW]);
+	kprintf("        high     %llu\n", (unsigned long long)zone->watermark[WMARK_HIGH]);
+	kprintf("        spanned  %llu\n", (unsigned long long)zone->spanned_pages);
+	kprintf("        present  %llu\n", (unsigned long long)zone->present_pages);
+	kprintf("        managed  %llu\n", (unsigned long long)zone->managed_pages);
+	kprintf("        protection: (");
+	for (u32 class = 0; class < MAX_NR_ZONES; class ++)
+		kprintf("%s%llu", class ? ", " : "",
+			(unsigned long long)zone->lowmem_reserve[class]);
+	kprintf(")\n");
+	/* What follows is nothing but zeros in a zone without pages: Linux stops here, too. */
+	if (zone->managed_pages == 0)
+		return;
+	kprintf("      nr_free_pages %llu\n", (unsigned long long)zone->free_pages);
+	kprintf("      nr_captured  %llu\n", (unsigned long long)zone->nr_captured);
+	for (int event = 0; event < NR_ZONE_EVENTS; event++)
+		kprintf("      %-12s %llu\n", zone_event_name((enum zone_event)event),
+			(unsigned long long)zone->events[event]);
+	kprintf("  start_pfn:           %llu\n", (unsigned long long)zone->start_pfn);
+}
+
+int command_zoneinfo(int argc, char **argv)
+{
+	struct zone_snapshot zone;
+	int nid = 0;
+	u32 type = 0;
+
+	if (argc != 1)
+		return command_usage(argv[0]);
+	while (next_zone(&nid, &type, &zone))
+		print_zone(&zone);
+	return 0;
+}
+
+static void print_total(const char *label, u64 pages)
+{
+	kprintf("%-16s%8llu kB\n", label, kilobytes(pages));
+}
+
+int command_meminfo(int argc, char **argv)
+{
+	struct node_snapshot node;
+	u64 managed = 0, free = 0;
+	int nid;
+
+	if (argc != 1)
+		return command_usage(argv[0]);
+	for_each_node(nid) {
+		if (!node_snapshot(nid, &node))
+			continue;
+		managed += node.managed_pages;
+		free += node.free_pages;
+	}
+	print_total("MemTotal:", managed);
+	print_total("MemFree:", free);
+	print_total("KernelStack:", memblock_reserved_pages(MEMBLOCK_STACKS));
+	print_total("PageTables:", memblock_reserved_pages(MEMBLOCK_PAGE_TABLES));
+	for_each_node(nid) {
+		if (!node_snapshot(nid, &node))
+			continue;
+		kprintf("Node %d MemTotal:       %8llu kB\n", nid, kilobytes(node.managed_pages));
+		kprintf("Node %d MemFree:        %8llu kB\n", nid, kilobytes(node.free_pages));
+		kprintf("Node %d MemUsed:        %8llu kB\n", nid,
+			kilobytes(node.managed_pages - node.free_pages));
+	}
+	return 0;
+}

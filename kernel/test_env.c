@@ -1,0 +1,53 @@
+/*
+ * What the test runner needs of the kernel: output, and a watchdog over each case.
+ *
+ * The watchdog is the tick: it compares the time with the running case's deadline and panics over
+ * the interrupted code, so that the backtrace shows where the case hangs. A case that hangs
+ * with interrupts off is not seen by it; the launcher's time limit catches that one.
+ */
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/test.h>
+#include <x86/time.h>
+#include <x86/trap.h>
+
+#define NS_PER_SECOND 1000000000ull
+#define NS_PER_MS     1000000ull
+#define SLOW_CASE_NS  NS_PER_SECOND
+
+/* The running case; written with no tick handler set, read by the handler. */
+static struct {
+	const struct ktest *t;
+	u64 limit_seconds;
+	u64 deadline_ns;
+} watched;
+
+static void watch(const struct trap_frame *frame)
+{
+	if (time_since_entry_ns() < watched.deadline_ns)
+		return;
+	panic_trap(frame, "watchdog: test %s.%s ran over its limit of %llu s", watched.t->suite,
+		   watched.t->name, (unsigned long long)watched.limit_seconds);
+}
+
+void ktest_write(const char *text)
+{
+	console_write(text);
+}
+
+void ktest_env_run(const struct ktest_case *c, struct ktest *t)
+{
+	u64 limit = c->limit_seconds ? c->limit_seconds : KTEST_DEFAULT_LIMIT_SECONDS;
+	u64 start_ns = time_since_entry_ns(), took_ns;
+
+	watched.t = t;
+	watched.limit_seconds = limit;
+	watched.deadline_ns = start_ns + limit * NS_PER_SECOND;
+	tick_set_handler(watch);
+	c->run(t);
+	tick_set_handler(NULL);
+
+	took_ns = time_since_entry_ns() - start_ns;
+	if (took_ns > SLOW_CASE_NS)
+		ktest_note(t, "took %llu ms", (unsigned long long)(took_ns / NS_PER_MS));
+}

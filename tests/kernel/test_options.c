@@ -1,0 +1,191 @@
+/*
+ * The command line, and the values on it. Runs on the host, too. What is refused here shows up
+ * in the log as well.
+ */
+#include <base/string.h>
+#include <kernel/options.h>
+#include <kernel/parse.h>
+#include <kernel/test.h>
+
+/* Too large for a stack together with what the parser needs; each case starts with defaults. */
+static struct options parsed;
+
+static u32 parse(const char *cmdline)
+{
+	options_defaults(&parsed);
+	return options_parse(&parsed, cmdline);
+}
+
+static void defaults(struct ktest *t)
+{
+	EXPECT_EQ(t, parse(""), 0);
+	EXPECT_EQ(t, parsed.test, false);
+	EXPECT_EQ(t, parsed.numa, true);
+	EXPECT_EQ(t, parsed.seed, 1);
+	EXPECT_EQ(t, parsed.loglevel, 6);
+	EXPECT_EQ(t, parsed.mem_bytes, 0);
+	EXPECT_EQ(t, parsed.profile, MM_AFTER);
+	for (int i = 0; i < NR_MM_MECHANISMS; i++)
+		EXPECT_EQ(t, parsed.behaviour[i], -1);
+	EXPECT_STREQ(t, parsed.run, "");
+}
+
+static void words_and_values(struct ktest *t)
+{
+	EXPECT_EQ(t, parse("  test=buddy,numa*  seed=0x10\tmem=512M monitor numa=off "), 0);
+	EXPECT(t, parsed.test && parsed.monitor && !parsed.numa);
+	EXPECT_STREQ(t, parsed.test_globs, "buddy,numa*");
+	EXPECT_EQ(t, parsed.seed, 16);
+	EXPECT_EQ(t, parsed.mem_bytes, MiB(512));
+
+	EXPECT_EQ(t, parse("mm.profile=before mm.critical=layered mm.capture=posted"), 0);
+	EXPECT_EQ(t, parsed.profile, MM_BEFORE);
+	EXPECT_EQ(t, parsed.behaviour[MM_CRITICAL], MM_LAYERED);
+	EXPECT_EQ(t, parsed.behaviour[MM_CAPTURE], MM_POSTED);
+	EXPECT_EQ(t, parsed.behaviour[MM_FALLBACK], -1);
+}
+
+static void quotes(struct ktest *t)
+{
+	EXPECT_EQ(t, parse("run=\"numa; check\" seed=2"), 0);
+	EXPECT_STREQ(t, parsed.run, "numa; check");
+	EXPECT_EQ(t, parsed.seed, 2);
+	/* The way GRUB hands on a word with a blank. */
+	EXPECT_EQ(t, parse("\"run=numa; check\" seed=3"), 0);
+	EXPECT_STREQ(t, parsed.run, "numa; check");
+	EXPECT_EQ(t, parsed.seed, 3);
+	EXPECT_EQ(t, parse("run=a\\\"b\\\\c"), 0);
+	EXPECT_STREQ(t, parsed.run, "a\"b\\c");
+	/* An open quote may have swallowed what follows it: all of it is left out. */
+	EXPECT_EQ(t, parse("seed=4 run=\"numa seed=5"), 1);
+	EXPECT_STREQ(t, parsed.run, "");
+	EXPECT_EQ(t, parsed.seed, 4);
+}
+
+static void later_wins(struct ktest *t)
+{
+	EXPECT_EQ(t, parse("seed=1 seed=2 test=a test"), 0);
+	EXPECT_EQ(t, parsed.seed, 2);
+	EXPECT_STREQ(t, parsed.test_globs, "");
+	/* A second line is read over the first. */
+	EXPECT_EQ(t, options_parse(&parsed, "seed=9"), 0);
+	EXPECT_EQ(t, parsed.seed, 9);
+	EXPECT_EQ(t, parsed.test, true);
+}
+
+static void bad_values_change_nothing(struct ktest *t)
+{
+	static const char *const bad[] = {
+		"loglevel=8",
+		"loglevel=-1",
+		"loglevel=",
+		"loglevel",
+		"loglevel=5x",
+		"numa=maybe",
+		"numa=o",
+		"numa",
+		"monitor=1",
+		"seed=18446744073709551616",
+		"mem=1K",
+		"mem=17179869184T",
+		"mem=5Q",
+		"mem=1MB",
+		"mm.profile=layered",
+		"mm.critical=best",
+		"mm.critical=",
+		"min_free_kbytes=0x",
+	};
+
+	options_defaults(&parsed);
+	for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
+		static struct options before;
+
+		before = parsed;
+		EXPECT_MSG(t, options_parse(&parsed, bad[i]) == 1, "'%s' was accepted", bad[i]);
+		EXPECT_MSG(t, memcmp(&before, &parsed, sizeof(before)) == 0,
+			   "'%s' changed something", bad[i]);
+	}
+}
+
+static void limits_are_inclusive(struct ktest *t)
+{
+	EXPECT_EQ(t, parse("loglevel=0 mem=4M seed=18446744073709551615"), 0);
+	EXPECT_EQ(t, parsed.loglevel, 0);
+	EXPECT_EQ(t, parsed.mem_bytes, MiB(4));
+	EXPECT_EQ(t, parsed.seed, UINT64_MAX);
+	EXPECT_EQ(t, parse("loglevel=7 mem=64T"), 0);
+	EXPECT_EQ(t, parsed.loglevel, 7);
+	EXPECT_EQ(t, parsed.mem_bytes, TiB(64));
+}
+
+static void too_long_words(struct ktest *t)
+{
+	static char line[OPTION_TEXT_BYTES + 256];
+
+	memset(line, 'x', sizeof(line) - 1);
+	memcpy(line, "run=", 4);
+	EXPECT_EQ(t, parse(line), 1);
+	EXPECT_STREQ(t, parsed.run, "");
+	/* The longest that fits is taken whole. */
+	line[4 + OPTION_TEXT_BYTES - 1] = '\0';
+	EXPECT_EQ(t, parse(line), 0);
+	EXPECT_EQ(t, strlen(parsed.run), OPTION_TEXT_BYTES - 1);
+	line[4 + OPTION_TEXT_BYTES - 1] = 'x';
+	line[4 + OPTION_TEXT_BYTES] = '\0';
+	EXPECT_EQ(t, parse(line), 1);
+}
+
+static void names_the_nearest(struct ktest *t)
+{
+	EXPECT_EQ(t, parse("seeed=1 =5 \"\""), 3);
+	EXPECT_STREQ(t, option_nearest("seeed"), "seed");
+	EXPECT_STREQ(t, option_nearest("nmua"), "numa");
+	EXPECT_STREQ(t, option_nearest("mm.fallbak"), "mm.fallback");
+	EXPECT_STREQ(t, option_nearest("min_free_kbyte"), "min_free_kbytes");
+	EXPECT_EQ(t, edit_distance("kitten", "sitting"), 3);
+	EXPECT_EQ(t, edit_distance("", "abc"), 3);
+	EXPECT_EQ(t, edit_distance("abc", "abc"), 0);
+}
+
+static void describes_itself(struct ktest *t)
+{
+	struct option_description option;
+	char value[64];
+	u32 nr = 0;
+
+	parse("mem=1536M mm.capture=before");
+	for (; option_describe(nr, &option); nr++) {
+		EXPECT(t, option.sentence[0] && option.allowed[0] && option.default_text[0]);
+		option_value(nr, &parsed, value, sizeof(value));
+		if (strcmp(option.name, "mem") == 0)
+			EXPECT_STREQ(t, value, "1536M");
+		if (strcmp(option.name, "mm.capture") == 0)
+			EXPECT_STREQ(t, value, "before");
+		if (strcmp(option.name, "mm.fallback") == 0)
+			EXPECT_STREQ(t, value, "");
+	}
+	EXPECT_EQ(t, nr, 13);
+}
+
+static void numbers(struct ktest *t)
+{
+	u64 n = 7;
+
+	EXPECT(t, parse_u64("0", &n) && n == 0);
+	EXPECT(t, parse_u64("0xFFffFFffFFffFFff", &n) && n == UINT64_MAX);
+	n = 7;
+	EXPECT(t, !parse_u64("", &n) && !parse_u64("1 ", &n) && !parse_u64(" 1", &n));
+	EXPECT(t, !parse_u64("+1", &n) && !parse_u64("0x10000000000000000", &n));
+	EXPECT(t, !parse_size("K", &n) && !parse_size("1KK", &n) && !parse_size("1 ", &n));
+	EXPECT_EQ(t, n, 7);
+	EXPECT(t, parse_size("3g", &n) && n == GiB(3));
+	EXPECT(t, parse_size("0x10k", &n) && n == KiB(16));
+}
+
+static const struct ktest_case cases[] = {
+	KTEST(defaults),       KTEST(words_and_values),          KTEST(quotes),
+	KTEST(later_wins),     KTEST(bad_values_change_nothing), KTEST(limits_are_inclusive),
+	KTEST(too_long_words), KTEST(names_the_nearest),         KTEST(describes_itself),
+	KTEST(numbers),
+};
+KTEST_SUITE(options, cases);
