@@ -63,7 +63,8 @@ static void the_map_stands_on_its_node(struct ktest *t)
 			   (unsigned long long)middle, r.nid, map.nid);
 		looked++;
 	}
-	EXPECT(t, looked >= 1);
+	if (looked == 0)
+		SKIP(t, "no range of RAM of 8 MiB or more");
 }
 
 static void pages_know_their_place(struct ktest *t)
