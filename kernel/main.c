@@ -25,6 +25,7 @@
 #include <arch/irq.h>
 #include <arch/page.h>
 #include <base/errno.h>
+#include <base/string.h>
 #include <boot/boot_info.h>
 #include <kernel/acpi.h>
 #include <kernel/crash.h>
@@ -163,7 +164,7 @@ static phys_addr_t take_table(void)
 	return take_early(PAGE_SIZE, BOOT_MAPPED_END, MEMBLOCK_PAGE_TABLES);
 }
 
-/* What the direct map holds: all RAM, and what the firmware keeps its tables in. */
+/* What the direct map holds: all RAM. Firmware tables are mapped where they are read, read-only. */
 static void for_each_mapped_range(void (*map)(phys_addr_t base, u64 size_bytes))
 {
 	struct memory_map_range range;
@@ -171,14 +172,6 @@ static void for_each_mapped_range(void (*map)(phys_addr_t base, u64 size_bytes))
 
 	while (memory_map_next(&machine_memory_map, &cursor, &range))
 		map(range.base, range.end - range.base);
-	for (u32 i = 0; i < boot_info.nr_mem; i++) {
-		const struct boot_mem_range *mem = &boot_info.mem[i];
-
-		if ((mem->type == BOOT_MEM_ACPI_RECLAIM || mem->type == BOOT_MEM_ACPI_NVS) &&
-		    mem->size_bytes > 0 && mem->base + mem->size_bytes > mem->base &&
-		    mem->base + mem->size_bytes <= (phys_addr_t)1 << PHYS_ADDR_BITS_MAX)
-			map(mem->base, mem->size_bytes);
-	}
 }
 
 static void build_address_space(void)
@@ -194,12 +187,18 @@ static void build_address_space(void)
 	paging_init(&source);
 }
 
+/*
+ * On the boot CPU's own node. Cleared, because under QEMU a page that once held firmware code is
+ * slow to write until all of that is overwritten, and a stack never overwrites itself as a whole.
+ */
 static uintptr_t make_stack(u32 slot)
 {
-	phys_addr_t phys = take_early(STACK_BYTES, 0, MEMBLOCK_STACKS);
+	phys_addr_t phys =
+		numa_alloc_early(cpu_to_node(0), STACK_BYTES, PAGE_SIZE, MEMBLOCK_STACKS);
 
 	if (!phys)
 		panic("no memory for stack %u", slot);
+	memset(phys_to_virt(phys), 0, STACK_BYTES);
 	return paging_map_stack(slot, phys);
 }
 

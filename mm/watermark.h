@@ -7,10 +7,9 @@
 #include "zone.h"
 
 /* What lets a request go below the mark it is checked against. */
-#define ALLOC_MIN_RESERVE   1u /* __GFP_HIGH: half of the mark */
-#define ALLOC_NON_BLOCK     2u /* with it, cannot reclaim: a quarter of the rest as well */
-#define ALLOC_OOM           4u /* a victim of the OOM killer: half of what is left */
-#define ALLOC_NO_WATERMARKS 8u /* entitled to the reserve: no mark at all */
+#define ALLOC_MIN_RESERVE 1u /* __GFP_HIGH: half of the mark */
+#define ALLOC_NON_BLOCK   2u /* with it, cannot reclaim: a quarter of the rest as well */
+#define ALLOC_OOM         4u /* a victim of the OOM killer: half of what is left */
 
 /*
  * May a request of this order and class take from the zone and leave `mark` pages? Reads without

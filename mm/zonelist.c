@@ -13,18 +13,25 @@
  *	- a node without CPUs, whose own requests do not need it (a CPU costs 1),
  *	- the node that is first fallback of fewest others (its load, less than any distance).
  *
- * Source: Linux mm/page_alloc.c, find_next_best_node() and build_zonelists(), for the weights.
+ * Linux adds the two penalties to the distance itself, so that a node at 21 can come before one at
+ * 20; here they decide ties only, as the words say.
+ *
+ * Source: Linux mm/page_alloc.c, find_next_best_node() and build_zonelists(), for the criteria.
  */
 #include <base/assert.h>
 
 #include "zone.h"
 
+/* What can speak against a node beside its distance: a lower number, and CPUs. */
+#define TIE_PENALTIES 3 /* how many steps that makes: 0, 1, 2 */
+
 /* How often a node already heads a group of equal distance in some node's list. */
 static u32 node_load[MAX_NUMNODES];
 
+/* Distance decides; the penalties order nodes of equal distance, and the load those still equal. */
 static u32 fallback_cost(int from, int to)
 {
-	u32 cost = (u32)numa_distance(from, to);
+	u32 cost = (u32)numa_distance(from, to) * TIE_PENALTIES;
 
 	cost += to < from;
 	cost += node_isset(to, node_cpu_mask());

@@ -27,12 +27,13 @@ enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, MAX_NR_ZONES };
  *   ALLOCATED - heads a block that somebody has
  *   TAIL ------ inside a block that another page heads
  *
- *            boot              alloc (split: the other half is FREE)
- *   RESERVED ----> FREE  <------------------------------------------> ALLOCATED
- *                   |  ^       free (merge: the upper head is TAIL)
- *              merge|  |split
- *                   v  |
- *                   TAIL
+ * RAM starts as TAIL. What memblock has reserved becomes RESERVED and stays so; the rest is
+ * donated to the buddy allocator block by block:
+ *
+ *	TAIL       --> FREE        donated at boot, or the upper half of a split
+ *	FREE       --> TAIL        the upper head of a merge
+ *	FREE       --> ALLOCATED   handed out
+ *	ALLOCATED  --> FREE        given back (or TAIL, if it merges upward)
  */
 enum page_state { PAGE_HOLE, PAGE_RESERVED, PAGE_FREE, PAGE_ALLOCATED, PAGE_TAIL, NR_PAGE_STATES };
 

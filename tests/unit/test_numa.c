@@ -79,6 +79,22 @@ static void ties_are_spread(struct ktest *t)
 	expect_check_clean(t);
 }
 
+static const struct host_machine one_apart = {
+	.ram = {{GiB(4), MiB(64), 0}, {GiB(5), MiB(64), 1}, {GiB(6), MiB(64), 2}},
+	.nr_nodes = 3,
+	.nr_cpus = 2,
+	.cpu_nid = {0, 1},
+	.distance = {{10, 20, 30}, {20, 10, 21}, {30, 21, 10}},
+};
+
+/* From 1, node 0 is nearer by one; that it has a lower number and CPUs does not outweigh it. */
+static void distance_outweighs_the_tie_rules(struct ktest *t)
+{
+	host_machine_boot(&one_apart);
+	EXPECT_STREQ(t, zonelist_text(1, false), "1N 0N 2N");
+	expect_check_clean(t);
+}
+
 static const struct host_machine cpuless_equal = {
 	.ram = {{GiB(4), MiB(64), 0}, {GiB(5), MiB(64), 1}, {GiB(6), MiB(64), 2}},
 	.nr_nodes = 3,
@@ -220,6 +236,7 @@ static const struct ktest_case cases[] = {
 	KTEST(zonelists_follow_distance),
 	KTEST(this_node_list_stays_home),
 	KTEST(ties_are_spread),
+	KTEST(distance_outweighs_the_tie_rules),
 	KTEST(nodes_without_cpus_are_preferred),
 	KTEST(node_without_memory_borrows),
 	KTEST(early_memory_is_nearest),
