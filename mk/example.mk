@@ -10,7 +10,7 @@ EXAMPLE_CFLAGS := $(filter-out -mcmodel=kernel -Iarch/%,$(KERNEL_CFLAGS)) -Iexam
 EXAMPLE := $(BUILD)/minimal.elf
 
 $(EBUILD)/flags: FORCE | deps
-	$(call if-changed,$(KERNEL_CC) $(EXAMPLE_CFLAGS) $(EXAMPLE_OBJ) \
+	$(call if-changed,$(NASM) $(NASMFLAGS) $(KERNEL_CC) $(EXAMPLE_CFLAGS) $(EXAMPLE_OBJ) \
 		$(shell $(CC) --version 2>&1 | head -n 1))
 
 $(EBUILD)/%.o: %.c $(EBUILD)/flags | deps
@@ -18,10 +18,10 @@ $(EBUILD)/%.o: %.c $(EBUILD)/flags | deps
 	@mkdir -p $(@D)
 	$(Q)$(KERNEL_CC) $(EXAMPLE_CFLAGS) -MMD -MP -c $< -o $@
 
-$(EBUILD)/%.asm.o: %.asm | deps
+$(EBUILD)/%.asm.o: %.asm $(EBUILD)/flags | deps
 	$(note) NASM 'minimal: $<'
 	@mkdir -p $(@D)
-	$(Q)$(NASM) -f elf64 -g -F dwarf -MD $(@:.o=.d) -MP -MT $@ -o $@ $<
+	$(Q)$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP -MT $@ -o $@ $<
 
 -include $(patsubst %.o,%.d,$(EXAMPLE_OBJ))
 

@@ -1,0 +1,27 @@
+# The host's tests: the same files of mm/ and the parsers, over tests/host's two seams.
+
+HOST_C := $(sort $(wildcard tests/host/*.c tests/unit/*.c mm/*.c) \
+	    $(filter-out kernel/acpi/tables.c,$(wildcard kernel/acpi/*.c)) \
+	    boot/multiboot2.c kernel/lib/parse.c kernel/memory_map.c kernel/options.c \
+	    kernel/test_runner.c \
+	    $(addprefix tests/kernel/test_,format.c list.c memory_map.c options.c string.c))
+
+HBUILD   := $(BUILD)/host$(if $(findstring clang,$(HOSTCC)),-clang)
+ASAN_OBJ := $(HOST_C:%.c=$(HBUILD)/asan/%.o)
+
+HOST_TESTS := $(HBUILD)/tests-asan
+
+$(HBUILD)/asan/flags: FORCE | deps
+	$(call if-changed,$(HOSTCC) $(HOST_CFLAGS) $(ASAN_FLAGS) $(HOST_C) \
+		$(shell $(HOSTCC) --version 2>&1 | head -n 1))
+
+$(HBUILD)/asan/%.o: %.c $(HBUILD)/asan/flags | deps
+	$(note) HOSTCC $<
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) $(ASAN_FLAGS) -MMD -MP -c $< -o $@
+
+-include $(ASAN_OBJ:.o=.d)
+
+$(HBUILD)/tests-asan: $(ASAN_OBJ)
+	$(note) HOSTLD $@
+	$(Q)$(HOSTCC) $(ASAN_FLAGS) -o $@ $(ASAN_OBJ)

@@ -1,0 +1,51 @@
+"""The host's test binaries: mm/ and the parsers under sanitizers. Each prints KTAP."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hwlib import guest
+from hwlib.ktap import Ktap
+
+LIMIT_SECONDS = 600
+
+
+def binaries(config):
+    return sorted((Path(config.getoption("--build")) / "host").glob("tests-*"))
+
+
+def pytest_generate_tests(metafunc):
+    if "binary" in metafunc.fixturenames:
+        found = binaries(metafunc.config)
+        metafunc.parametrize("binary", found, ids=[path.name for path in found])
+
+
+def test_host(binary, check_ktap, log_path):
+    status, output, seconds = guest.capture([str(binary)], LIMIT_SECONDS)
+    log_path.write_text(output, encoding="utf-8")
+    print(output[-6000:])
+    ktap = Ktap()
+    for line in output.splitlines():
+        ktap.feed(line)
+    ktap.finish()
+    if status is None:
+        code, reason = guest.TIMEOUT, f"no end within {LIMIT_SECONDS} s"
+    elif status != 0 or not ktap.passed:
+        code, reason = guest.FAILURE, f"exit {status}; {ktap.summary()}"
+    else:
+        code, reason = guest.SUCCESS, ""
+    check_ktap(guest.Outcome(code, reason, status, output, ktap, seconds))
+
+
+def test_there_is_a_binary(request):
+    """An empty list above would be an item that is skipped, and nobody would see it."""
+    assert binaries(request.config)
+
+
+@pytest.mark.parametrize("glob", ["no_such_suite", "no_such_suite.case"])
+def test_unknown_name_fails(request, glob):
+    """A misspelt test name must not look like success."""
+    for binary in binaries(request.config):
+        done = subprocess.run([str(binary), glob], capture_output=True, timeout=60, check=False)
+        assert done.returncode != 0

@@ -1,0 +1,26 @@
+"""The suites inside the kernel, over the machine matrix.
+
+Every topology boots under BIOS. What differs between firmwares, chipsets and CPUs differs on any
+topology, so each of those is tried on a few.
+"""
+
+import pytest
+
+from hwlib import topology
+
+MATRIX = [(name, {}) for name in topology.names()]
+MATRIX += [(name, {"firmware": "uefi"}) for name in ("two", "memoryless", "hole", "flat")]
+MATRIX += [
+    ("pc", {"firmware": "uefi"}),
+    ("four", {"cpu": "max"}),
+    ("big", {"cpu": "max"}),
+    ("hole", {"cpu": "max", "firmware": "uefi"}),
+    ("two", {"machine": "pc"}),
+    ("eight", {"machine": "pc", "cpu": "max"}),
+]
+
+
+@pytest.mark.parametrize("name, how", MATRIX, ids=["-".join([n, *h.values()]) for n, h in MATRIX])
+def test_kernel(name, how, boot, check_ktap):
+    outcome = boot(name, "test", test=True, **how)
+    check_ktap(outcome, topology.load(name).allowed_skips)

@@ -1,0 +1,126 @@
+"""The launcher tells failure from success: with guests that are scripts, then with real ones.
+
+The real ones are the kernel's crash_* suites, which run only when asked for by name.
+"""
+
+import re
+
+import pytest
+
+from conftest import ROOT
+
+GOOD = "KTAP version 1\\n1..1\\n  KTAP version 1\\n  1..1\\n  ok 1 case\\nok 1 suite\\n"
+SHORT = "KTAP version 1\\n1..2\\nok 1 suite\\n"
+NESTED_SHORT = "KTAP version 1\\n1..1\\n  KTAP version 1\\n  1..2\\n  ok 1 case\\nok 1 suite\\n"
+NOT_OK = "KTAP version 1\\n1..2\\nnot ok 1 broken\\nok 2 suite\\n"
+GARBAGE = GOOD.replace("1..1\\n  K", "1..1\\n\\033[0m noise ok 7\\n  K").replace("se\\n", "se\\nx\\n")
+
+# name: (the guest, as a shell script; the launcher's exit code; what it must say)
+FAKES = {
+    "success": (f"printf '{GOOD}'; exit 33", 0, "passed"),
+    "garbage between lines": (f"printf '{GARBAGE}'; exit 33", 0, "passed"),
+    "last line unfinished": (f"printf '{GOOD}' | head -c -1; exit 33", 0, "passed"),
+    "triple fault after a full plan": (f"printf '{GOOD}'; exit 0", 1, "without a word"),
+    "failure after a full plan": (f"printf '{GOOD}'; exit 35", 1, "reports failure"),
+    "panic after a full plan": (f"printf '{GOOD}Kernel panic: oh\\n'; exit 37", 2, "panic: oh"),
+    "hang after a full plan": (f"printf '{GOOD}'; exec sleep 60", 124, "no end within 2 s"),
+    "short plan": (f"printf '{SHORT}'; exit 33", 1, "1 results of 2 planned"),
+    "nested plan short": (f"printf '{NESTED_SHORT}'; exit 33", 1, "1 results of 2 planned"),
+    "not ok": (f"printf '{NOT_OK}'; exit 33", 1, "1 failed: broken"),
+    "no output": ("exit 33", 1, "no KTAP"),
+    "no plan": ("echo KTAP version 1; exit 33", 1, "no plan"),
+    "hang": ("exec sleep 60", 124, "no output"),
+    "hang, deaf to SIGTERM": ("trap '' TERM; while :; do sleep 1; done", 124, "no end"),
+    "hang with its output closed": ("exec sleep 60 >&- 2>&-", 124, "no end"),
+    "panic": ("echo 'panic: no memory'; exit 37", 2, "panic: no memory"),
+    "endless output": ("while :; do echo y; done", 124, "no end within"),
+    "killed": ("kill -SEGV $$", 1, "SIGSEGV"),
+    "usage error": ("echo 'bad option' >&2; exit 1", 1, "bad option"),
+}
+
+
+@pytest.mark.parametrize("what", FAKES)
+def test_fake_guest(what, launch, tmp_path):
+    script, code, words = FAKES[what]
+    fake = tmp_path / "qemu"
+    fake.write_text("#!/bin/sh\n" + script + "\n", encoding="utf-8")
+    fake.chmod(0o755)
+    image = tmp_path / "empty.iso"
+    image.touch()
+    done = launch("--test", "--qemu", str(fake), image=image, limit_seconds=2)
+    last = done.stdout.strip().splitlines()[-1]
+    assert done.returncode == code, last
+    assert last.startswith("launch: ") and words in last
+    assert done.stdout.startswith(str(fake)), "the command line is printed"
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--topology", "nowhere"], "no topology 'nowhere'; there are: "),
+    (["--qemu", "no-such-program"], "no no-such-program"),
+    (["--iso", "no-such.iso"], "no no-such.iso"),
+], ids=["topology", "qemu", "iso"])  # fmt: skip
+def test_cannot_start(arguments, words, launch, tmp_path):
+    image = tmp_path / "empty.iso"
+    image.touch()
+    done = launch("--test", *arguments, image=image)
+    assert done.returncode == 1
+    assert words in done.stdout
+
+
+# suite: (the launcher's exit code, what the output must say)
+CRASHES = {
+    "crash_panic": (2, r"panic: asked for"),
+    "crash_nested_panic": (2, r"panic: panic inside a panic"),
+    "crash_triple_fault": (1, r"launch: .*without a word from the guest"),
+    "crash_hang": (124, r"launch: .*no end within"),
+    "crash_watchdog": (2, r"panic: watchdog: test crash_watchdog\.watchdog ran over its limit"),
+    "crash_short_plan": (1, r"launch: .*1 results of 2 planned"),
+    "crash_after_plan": (1, r"launch: .*without a word from the guest"),
+    "crash_stack": (2, r"panic: .*stack"),
+    "crash_wx": (2, r"panic: .*[Ww]rite"),
+    "crash_wx_alias": (2, r"panic: .*[Ww]rite"),
+    "crash_null": (2, r"panic: .*page fault"),
+    "crash_exec": (2, r"panic: .*page fault"),
+    "crash_double_free": (2, r"panic: .*free"),
+    "crash_wrong_order": (2, r"panic: .*order"),
+    "crash_free_reserved": (2, r"panic: .*reserved"),
+    "crash_assert_lock": (2, r"panic: .*lock 'taken twice'"),
+}
+# A panic inside a panic prints one line and leaves.
+NO_BACKTRACE = {"crash_nested_panic"}
+
+
+@pytest.mark.parametrize("suite", CRASHES)
+def test_real_guest(suite, launch):
+    code, words = CRASHES[suite]
+    limit = 15 if code == 124 else 120
+    done = launch("--test", cmdline=f"test={suite}", limit_seconds=limit)
+    assert f"# Subtest: {suite}" in done.stdout, "the suite began"
+    assert done.returncode == code, done.stdout.splitlines()[-1]
+    assert re.search(words, done.stdout)
+    if code == 2 and suite not in NO_BACKTRACE:
+        # The report names the function that did it, and is complete.
+        assert re.search(r"^  \[\w{16}\] [\w.]+\+0x\w+/0x\w+", done.stdout, re.MULTILINE)
+        assert re.search(r"^  Node 0, zone +DMA free \d+", done.stdout, re.MULTILINE)
+        assert "end of panic" in done.stdout
+
+
+def test_every_crash_is_here():
+    """A new suite of tests/kernel/test_crash.c belongs into the table above."""
+    source = (ROOT / "tests" / "kernel" / "test_crash.c").read_text(encoding="utf-8")
+    suites = re.findall(r"^CRASH_SUITE\((\w+)\)", source, re.MULTILINE)
+    suites += re.findall(r"^KTEST_SUITE_BY_NAME\(crash_(\w+),", source, re.MULTILINE)
+    assert {f"crash_{name}" for name in suites} == set(CRASHES)
+
+
+def test_unknown_suite_is_a_failure(launch):
+    done = launch("--test", cmdline="test=no_such_suite")
+    assert done.returncode == 1
+
+
+def test_run_mode(launch):
+    """--run: success is the guest's exit code alone."""
+    done = launch("--run", cmdline='run="numa; check"')
+    assert done.returncode == 0 and "available: 2 nodes" in done.stdout
+    done = launch("--run", cmdline='run="crash panic"')
+    assert done.returncode == 2

@@ -1,0 +1,79 @@
+"""QEMU's command line for one run."""
+
+import os
+import shlex
+import shutil
+from pathlib import Path
+
+# Where distributions put OVMF: the code, and the variables that a run gets a copy of. The
+# smaller one, where there is one, boots faster.
+OVMF_PAIRS = [
+    ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),  # Debian, Ubuntu
+    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),  # newer ones
+    ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),  # Fedora
+    ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),  # Arch
+    ("/usr/share/edk2-ovmf/x64/OVMF_CODE.fd", "/usr/share/edk2-ovmf/x64/OVMF_VARS.fd"),
+    ("/usr/share/qemu/ovmf-x86_64-code.bin", "/usr/share/qemu/ovmf-x86_64-vars.bin"),  # openSUSE
+]
+# Code and variables in one file.
+OVMF_WHOLE = ["/usr/share/ovmf/OVMF.fd", "/usr/share/OVMF/OVMF.fd", "/usr/share/ovmf/bios.bin"]
+
+# isa-debug-exit ends QEMU with (value written << 1) | 1.
+EXIT_SUCCESS, EXIT_FAILURE, EXIT_PANIC = 33, 35, 37
+
+
+class SetupError(Exception):
+    """The run cannot start; the text says what is missing."""
+
+
+def quote(path):
+    """A path inside an option of QEMU's: a comma would begin the next one."""
+    return str(path).replace(",", ",,")
+
+
+def firmware_arguments(firmware, workdir):
+    if firmware == "bios":
+        return []
+    for code, variables in OVMF_PAIRS:
+        if os.path.exists(code) and os.path.exists(variables):
+            mine = Path(workdir) / "ovmf-vars.fd"
+            shutil.copyfile(variables, mine)
+            return [
+                "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={quote(code)}",
+                "-drive", f"if=pflash,format=raw,unit=1,file={quote(mine)}",
+            ]  # fmt: skip
+    for whole in OVMF_WHOLE:
+        if os.path.exists(whole):
+            return ["-bios", whole]
+    raise SetupError("no OVMF firmware found for FIRMWARE=uefi (make doctor says how to get it)")
+
+
+def command(topology, iso, workdir, *, qemu="qemu-system-x86_64", firmware="bios", accel="tcg",
+            cpu=None, machine=None, cmdline="", extra="", interactive=False, gdb=False):
+    """The arguments to run. Files that the run needs are written to workdir."""
+    if not os.path.exists(iso):
+        raise SetupError(f"no {iso}: make iso")
+    if not shutil.which(qemu):
+        raise SetupError(f"no {qemu} (make doctor says how to get it)")
+    args = [
+        qemu,
+        "-machine", machine or topology.machine,
+        "-accel", accel,
+        "-cpu", cpu or topology.cpu,
+        *topology.qemu_arguments(),
+        *firmware_arguments(firmware, workdir),
+        # No default devices: each costs the firmware time, and none is used.
+        "-nodefaults", "-display", "none",
+        "-no-reboot",
+        "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
+        "-serial", "mon:stdio" if interactive else "stdio",
+        "-cdrom", str(iso), "-boot", "d",
+    ]  # fmt: skip
+    if cmdline:
+        # Through a file: the text may hold quotes and commas, which QEMU's own syntax uses.
+        path = Path(workdir) / "cmdline"
+        path.write_text(cmdline, encoding="utf-8")
+        args += ["-fw_cfg", f"name=opt/highwater/cmdline,file={quote(path)}"]
+    if gdb:
+        args += ["-S", "-gdb", "tcp:127.0.0.1:1234"]
+    return args + shlex.split(extra)

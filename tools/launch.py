@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Boots the ISO in QEMU on one of the machines of tests/topologies/.
+
+Without a mode the terminal is the guest's console (Ctrl-A X leaves). --test reads the output as
+KTAP and wants a complete plan and success; --run wants success only. The exit code is 0, or 1
+for failure, 2 for a panic, 124 for a run that did not end in time.
+
+The kernel's command line and further QEMU arguments come from the environment, as
+HIGHWATER_CMDLINE and HIGHWATER_QEMUEXTRA: they hold quotes that no shell should see.
+"""
+
+import argparse
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+
+from hwlib import guest, qemu, topology
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--iso", default="build/highwater.iso")
+    parser.add_argument("--topology", default="two")
+    parser.add_argument("--firmware", choices=["bios", "uefi"], default="bios")
+    parser.add_argument("--accel", choices=["tcg", "kvm"], default="tcg")
+    parser.add_argument("--machine", help="in place of the topology's")
+    parser.add_argument("--cpu", help="in place of the topology's")
+    parser.add_argument("--qemu", default="qemu-system-x86_64", help="the program to run")
+    parser.add_argument("--timeout", type=float, default=120, metavar="SECONDS",
+                        help="for --test and --run (default %(default)s)")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--test", action="store_true", help="success is a complete KTAP plan")
+    mode.add_argument("--run", action="store_true", help="success is the guest's exit code")
+    mode.add_argument("--gdb", action="store_true", help="wait for a debugger on port 1234")
+    return parser.parse_args()
+
+
+def interactive(command):
+    """The guest has the terminal. Ctrl-C is a key like others, so only QEMU may act on it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    child = subprocess.Popen(command, preexec_fn=guest.die_with_parent)
+    try:
+        status = child.wait()
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait(guest.KILL_LIMIT_SECONDS)
+    if status == qemu.EXIT_PANIC:
+        return guest.PANIC
+    # 0 is what leaving with Ctrl-A X gives.
+    return guest.SUCCESS if status in (0, qemu.EXIT_SUCCESS) else guest.FAILURE
+
+
+def captured(command, options):
+    def show(line):
+        print(line, flush=True)
+
+    outcome = guest.run(command, options.timeout, test=options.test, on_line=show)
+    word = "passed" if outcome.code == guest.SUCCESS else "FAILED"
+    print(f"launch: {word} ({outcome.seconds:.1f} s): {outcome.reason}", flush=True)
+    return outcome.code
+
+
+def terminate(_signal, _frame):
+    raise SystemExit(guest.FAILURE)  # runs the finally clauses, which end QEMU
+
+
+def main():
+    options = arguments()
+    signal.signal(signal.SIGTERM, terminate)
+    captures = options.test or options.run
+    try:
+        machine = topology.load(options.topology)
+        with tempfile.TemporaryDirectory(prefix="highwater-") as workdir:
+            command = qemu.command(
+                machine, options.iso, workdir, qemu=options.qemu, firmware=options.firmware,
+                accel=options.accel, cpu=options.cpu, machine=options.machine,
+                cmdline=os.environ.get("HIGHWATER_CMDLINE", ""),
+                extra=os.environ.get("HIGHWATER_QEMUEXTRA", ""),
+                interactive=not captures, gdb=options.gdb,
+            )  # fmt: skip
+            print(shlex.join(command), flush=True)
+            if options.gdb:
+                print("Halted. In another terminal: make gdb", flush=True)
+            return captured(command, options) if captures else interactive(command)
+    except (topology.TopologyError, qemu.SetupError) as error:
+        print(f"launch: {error}", file=sys.stderr)
+        return guest.FAILURE
+    except (KeyboardInterrupt, BrokenPipeError):
+        return guest.FAILURE  # interrupted, or nobody reads the output any more
+
+
+if __name__ == "__main__":
+    CODE = main()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(CODE)

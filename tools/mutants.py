@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""`make mutants`: breaks the code on purpose, one patch of tests/mutants/ at a time, and demands
+that the tests notice.
+
+A mutant is a patch with a header:
+
+    Subject: buddy: the split keeps the upper half twice
+    Killed-by: host:buddy,page_alloc kernel:page_alloc.*
+    Topology: four                    (for kernel:, default two)
+
+`host:` names suites or cases of the host's test binary, `kernel:` those inside the kernel. The
+mutant is applied to a copy of the tree with its built objects, built, and the named tests are
+run, host first. It is killed when one of them fails, panics, or does not end in time; it lives when
+all pass. A patch that does not apply or compile is an error as bad as one that lives. The same
+tests must pass on the tree as it is: otherwise a misspelt name would kill everything.
+
+Arguments choose among them, by name or as files.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PATCHES = ROOT / "tests" / "mutants"
+AREA = ROOT / "build" / "mutants"
+PARALLEL = 2
+BUILD_LIMIT, HOST_LIMIT, KERNEL_LIMIT = 600, 300, 120
+
+# What a copy needs. build/ goes along so that only what the patch touches is compiled again.
+PARTS = ["Makefile", "arch", "boot", "build/highwater.elf", "build/highwater.iso", "build/host",
+         "build/iso", "build/kernel", "include", "iso", "kernel", "linker.ld", "mk", "mm", "tests",
+         "tools"]  # fmt: skip
+
+
+class Broken(Exception):
+    """The mutant is not usable: it does not say what it must, apply or compile."""
+
+
+@dataclass
+class Mutant:
+    path: Path
+    subject: str
+    killers: list  # of (where, globs)
+    topology: str
+
+    @property
+    def name(self):
+        return self.path.stem
+
+
+def read(path):
+    header = path.read_text(encoding="utf-8").split("\n--- ", 1)[0]
+    fields = dict(re.findall(r"^([A-Z][\w-]*): *(.+)$", header, re.MULTILINE))
+    killers = [tuple(item.split(":", 1)) for item in fields.get("Killed-by", "").split()]
+    if "Subject" not in fields or not killers:
+        raise Broken("the header lacks Subject: or Killed-by:")
+    if any(len(item) != 2 or item[0] not in ("host", "kernel") for item in killers):
+        raise Broken("Killed-by: is host:GLOB[,GLOB] or kernel:GLOB[,GLOB], with blanks between")
+    killers.sort()  # the host's first: they take a fraction of the time
+    return Mutant(path, fields["Subject"], killers, fields.get("Topology", "two"))
+
+
+def run(tree, args, limit, **environment):
+    """Exit code and output; 124 for one that did not end."""
+    outer_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    inherited = {key: value for key, value in os.environ.items() if key not in outer_make}
+    try:
+        done = subprocess.run(args, cwd=tree, env={**inherited, **environment}, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False,
+                              stderr=subprocess.STDOUT, errors="replace", timeout=limit)
+    except subprocess.TimeoutExpired:
+        return 124, f"no end within {limit} s"
+    return done.returncode, done.stdout
+
+
+def make(tree, *targets):
+    code, output = run(tree, ["make", "-j2", "V=0", *targets], BUILD_LIMIT)
+    if code:
+        errors = [line for line in output.splitlines() if "error" in line] or output.splitlines()
+        raise Broken("does not compile: " + " | ".join(errors[:2]))
+
+
+def passes(tree, where, globs, topology):
+    """Runs the tests named; returns whether all passed, and how they ended."""
+    if where == "host":
+        make(tree, "build/host/tests-asan")
+        code, output = run(tree, ["build/host/tests-asan", globs], HOST_LIMIT)
+    else:
+        make(tree, "build/highwater.iso")
+        code, output = run(
+            tree,
+            [sys.executable, "-B", "tools/launch.py", "--test", "--topology", topology,
+             "--timeout", str(KERNEL_LIMIT)],
+            KERNEL_LIMIT + 30, HIGHWATER_CMDLINE=f"test={globs}", HIGHWATER_QEMUEXTRA="",
+        )  # fmt: skip
+    failed = re.findall(r"^\s*not ok \d+ (\S+)", output, re.MULTILINE)
+    return code == 0, failed[0] if failed else f"exit {code}"
+
+
+def apply(mutant, tree):
+    if tree.exists():
+        shutil.rmtree(tree)
+    for part in PARTS:
+        source, target = ROOT / part, tree / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        elif source.exists():
+            shutil.copy2(source, target)
+    # The copy is inside the repository; git must take it for a plain directory.
+    code, output = run(tree, ["git", "apply", "--recount", str(mutant.path)], 60,
+                       GIT_CEILING_DIRECTORIES=str(tree.parent))
+    if code:
+        raise Broken("does not apply: " + output.strip().splitlines()[0])
+
+
+def attempt(path):
+    """Returns (killed, one line about it)."""
+    begin = time.monotonic()
+    tree = AREA / path.stem
+    try:
+        mutant = read(path)
+        apply(mutant, tree)
+        for where, globs in mutant.killers:
+            passed, how = passes(tree, where, globs, mutant.topology)
+            if not passed:
+                shutil.rmtree(tree)
+                took = time.monotonic() - begin
+                return True, f"killed  {mutant.name} by {where}:{globs} ({how}, {took:.1f} s)"
+        return False, f"ALIVE   {mutant.name}: {mutant.subject} (in {tree.relative_to(ROOT)})"
+    except Broken as error:
+        return False, f"BROKEN  {path.stem}: {error}"
+
+
+def baseline(paths):
+    """The tests named must pass on the tree as it is. Returns what does not, in words."""
+    wanted = {}
+    for path in paths:
+        try:
+            mutant = read(path)
+        except Broken:
+            continue  # attempt() will say so
+        for where, globs in mutant.killers:
+            place = (where, mutant.topology if where == "kernel" else "")
+            wanted.setdefault(place, set()).update(globs.split(","))
+    problems = []
+    for (where, topology), globs in sorted(wanted.items()):
+        passed, how = passes(ROOT, where, ",".join(sorted(globs)), topology)
+        if not passed:
+            problems.append(f"on the tree as it is, {where}:{','.join(sorted(globs))} fails: {how}")
+    return problems
+
+
+def main():
+    chosen = sys.argv[1:]
+    paths = sorted(path for path in PATCHES.glob("*.patch") if not chosen or path.stem in chosen)
+    paths += [Path(name).resolve() for name in chosen if name.endswith(".patch")]
+    AREA.mkdir(parents=True, exist_ok=True)
+    print(f"{len(paths)} mutants; first the tests they name, on the tree as it is", flush=True)
+    try:
+        problems = baseline(paths)
+    except Broken as error:
+        problems = [f"the tree {error}"]
+    for problem in problems:
+        print(problem, flush=True)
+    killed = 0
+    if not problems:
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            for number, (dead, line) in enumerate(pool.map(attempt, paths), 1):
+                killed += dead
+                print(f"  {number:3}/{len(paths)} {line}", flush=True)
+    print(f"{len(paths)} mutants, {killed} killed, {len(paths) - killed} alive", flush=True)
+    return 0 if paths and killed == len(paths) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
