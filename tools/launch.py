@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Boots the ISO in QEMU on one of the machines of tests/topologies/.
 
-Without a mode the terminal is the guest's console (Ctrl-A X leaves). --test reads the output as
-KTAP and wants a complete plan and success; --run wants success only. The exit code is 0, or 1
-for failure, 2 for a panic, 124 for a run that did not end in time.
+Without a mode the terminal is the guest's console (Ctrl-A X leaves), unless the command line asks
+for tests: that is --test, which reads the output as KTAP and wants a complete plan and success.
+--run wants success only. The exit code is 0, or 1 for failure, 2 for a panic, 124 for a run that
+did not end in time.
 
 The kernel's command line and further QEMU arguments come from the environment, as
 HIGHWATER_CMDLINE and HIGHWATER_QEMUEXTRA: they hold quotes that no shell should see.
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-from hwlib import guest, qemu, topology
+from hwlib import guest, qemu, qmp, topology
 
 
 def arguments():
@@ -29,7 +30,7 @@ def arguments():
     parser.add_argument("--machine", help="in place of the topology's")
     parser.add_argument("--cpu", help="in place of the topology's")
     parser.add_argument("--qemu", default="qemu-system-x86_64", help="the program to run")
-    parser.add_argument("--timeout", type=float, default=120, metavar="SECONDS",
+    parser.add_argument("--timeout", type=float, default=300, metavar="SECONDS",
                         help="for --test and --run (default %(default)s)")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--test", action="store_true", help="success is a complete KTAP plan")
@@ -38,10 +39,20 @@ def arguments():
     return parser.parse_args()
 
 
-def interactive(command):
+def asks_for_tests(cmdline):
+    """Does the kernel leave by itself after a KTAP plan? `test` or `test=GLOB`, as it reads words."""
+    try:
+        words = shlex.split(cmdline)
+    except ValueError:  # a quote without an end: the kernel will say so
+        words = cmdline.split()
+    return any(word.split("=")[0] == "test" for word in words)
+
+
+def interactive(command, workdir):
     """The guest has the terminal. Ctrl-C is a key like others, so only QEMU may act on it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     child = subprocess.Popen(command, preexec_fn=guest.die_with_parent)
+    watch = qmp.ShutdownWatch(str(qemu.control_socket(workdir)))
     try:
         status = child.wait()
     finally:
@@ -50,7 +61,10 @@ def interactive(command):
             child.wait(guest.KILL_LIMIT_SECONDS)
     if status == qemu.EXIT_PANIC:
         return guest.PANIC
-    # 0 is what leaving with Ctrl-A X gives.
+    # 0 is what leaving with Ctrl-A X gives, and a power-off, and a triple fault.
+    if status == 0 and watch.finish() == "guest-reset":
+        print("launch: the guest reset the machine: a triple fault, or `reboot` in run=", file=sys.stderr)
+        return guest.FAILURE
     return guest.SUCCESS if status in (0, qemu.EXIT_SUCCESS) else guest.FAILURE
 
 
@@ -71,6 +85,9 @@ def terminate(_signal, _frame):
 def main():
     options = arguments()
     signal.signal(signal.SIGTERM, terminate)
+    cmdline = os.environ.get("HIGHWATER_CMDLINE", "")
+    if not options.run and not options.gdb and asks_for_tests(cmdline):
+        options.test = True
     captures = options.test or options.run
     try:
         machine = topology.load(options.topology)
@@ -78,14 +95,16 @@ def main():
             command = qemu.command(
                 machine, options.iso, workdir, qemu=options.qemu, firmware=options.firmware,
                 accel=options.accel, cpu=options.cpu, machine=options.machine,
-                cmdline=os.environ.get("HIGHWATER_CMDLINE", ""),
+                cmdline=cmdline,
                 extra=os.environ.get("HIGHWATER_QEMUEXTRA", ""),
                 interactive=not captures, gdb=options.gdb,
             )  # fmt: skip
             print(shlex.join(command), flush=True)
             if options.gdb:
                 print("Halted. In another terminal: make gdb", flush=True)
-            return captured(command, options) if captures else interactive(command)
+            if captures:
+                return captured(command, options)
+            return interactive(command, workdir)
     except (topology.TopologyError, qemu.SetupError) as error:
         print(f"launch: {error}", file=sys.stderr)
         return guest.FAILURE

@@ -13,9 +13,10 @@ PROMPT = "hw> "
 LIMIT_SECONDS = 60
 
 
-def spawn(command, arguments, log_path):
+def spawn(command, arguments, log_path, cmdline=""):
     environment = {key: value for key, value in os.environ.items()
-                   if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "HIGHWATER_CMDLINE")}
+                   if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    environment["HIGHWATER_CMDLINE"] = cmdline
     return pexpect.spawn(command, arguments, cwd=str(ROOT), env=environment, timeout=LIMIT_SECONDS,
                          encoding="utf-8", codec_errors="replace", echo=False,
                          logfile=log_path.open("w", encoding="utf-8"))
@@ -52,6 +53,29 @@ def test_make_run(log_path):
     console = Console(child)
     assert "available: 2 nodes (0-1)" in console.ask("numa")
     assert console.leave("\x01x") == 0
+
+
+def test_reboot_comes_back(console):
+    console.child.send("reboot\r")
+    console.child.expect_exact("Booting `Highwater'")
+    console.child.expect_exact(PROMPT)
+    assert console.leave("poweroff\r") == 0
+
+
+@pytest.mark.parametrize("cmdline, code", [
+    ('run="crash triple_fault"', 1),
+    ('run="crash panic"', 2),
+    ('run="no-such-command"', 1),
+    ('run="numa; check"', 0),
+    ("test=list", 0),
+    ("test=crash_short_plan", 1),
+], ids=["triple fault", "panic", "bad command", "run", "test", "short plan"])  # fmt: skip
+def test_how_a_run_at_the_terminal_ends(cmdline, code, iso, log_path):
+    """QEMU ends with 0 both when a person leaves and when the CPU resets: the launcher tells."""
+    child = spawn(sys.executable, ["-B", "tools/launch.py", "--iso", str(iso)], log_path, cmdline)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == code
 
 
 def test_help_names_every_command(console):
@@ -106,10 +130,6 @@ def test_line_editing(console):
 
 def test_poweroff(console):
     assert console.leave("poweroff\r") == 0
-
-
-def test_reboot_ends_the_run(console):
-    assert console.leave("reboot\r") == 0
 
 
 def test_panic_is_the_launchers_2(console):

@@ -31,6 +31,10 @@ def quote(path):
     return str(path).replace(",", ",,")
 
 
+def control_socket(workdir):
+    return Path(workdir) / "control"
+
+
 def firmware_arguments(firmware, workdir):
     if firmware == "bios":
         return []
@@ -64,11 +68,15 @@ def command(topology, iso, workdir, *, qemu="qemu-system-x86_64", firmware="bios
         *firmware_arguments(firmware, workdir),
         # No default devices: each costs the firmware time, and none is used.
         "-nodefaults", "-display", "none",
-        "-no-reboot",
         "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
         "-serial", "mon:stdio" if interactive else "stdio",
         "-cdrom", str(iso), "-boot", "d",
     ]  # fmt: skip
+    # A person who types `reboot` means it; what a command line asks for would only start again.
+    if not interactive or cmdline:
+        args.append("-no-reboot")
+    if interactive:
+        args += ["-qmp", f"unix:{quote(control_socket(workdir))},server=on,wait=off"]
     if cmdline:
         # Through a file: the text may hold quotes and commas, which QEMU's own syntax uses.
         path = Path(workdir) / "cmdline"
