@@ -3,10 +3,10 @@
  *
  * Memory is handed out in blocks of 1 << order pages, aligned to their size. Every block of order o
  * has one buddy, the other half of the block of order o + 1 that holds both; its frame number
- *differs in bit o alone. A request for which there is no block halves a larger one until it fits; a
+ * differs in bit o alone. A request for which there is no block halves a larger one until it fits; a
  * block given back merges with its buddy, if that is free as a whole, and again one order up:
  *
- *	order 3   |               F               |       take order 0:
+ *	order 3   |         taken apart           |       take order 0:
  *	order 2   |       .       |       F       |
  *	order 1   |   .   |   F   |                       3 splits: one block of each
  *	order 0   | A | F |                               order stays free
@@ -82,12 +82,13 @@ struct page *buddy_take_locked(struct zone *zone, unsigned int order)
 
 /*
  * May a block of this order and zone merge with this page? A page of another zone can be a buddy
- * by number where nodes share a 4 MiB unit.
+ * by number where nodes share a 4 MiB unit: its node and zone, which are constant, come first, since
+ * our lock does not guard its state.
  */
 static bool is_free_buddy(const struct page *page, const struct zone *zone, unsigned int order)
 {
-	return page->state == PAGE_FREE && page->order == order && page->nid == zone->nid &&
-	       page->zone == zone->type;
+	return page->nid == zone->nid && page->zone == zone->type && page->state == PAGE_FREE &&
+	       page->order == order;
 }
 
 void buddy_give_locked(struct zone *zone, struct page *page, unsigned int order)

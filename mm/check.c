@@ -234,11 +234,8 @@ static void run_on_zones(const struct invariant *invariant, struct check *c)
 	int nid;
 
 	for_each_zone(nid, zone) {
-		unsigned long flags;
+		unsigned long flags = spin_lock_irqsave(&zone->lock);
 
-		if (zone->present_pages == 0)
-			continue;
-		flags = spin_lock_irqsave(&zone->lock);
 		invariant->run_zone_locked(c, zone);
 		spin_unlock_irqrestore(&zone->lock, flags);
 	}

@@ -7,9 +7,11 @@
 #include <arch/page.h>
 #include <base/assert.h>
 #include <mm/memblock.h>
+#include <mm/mm.h>
 
 #include "buddy.h"
 #include "check_internal.h"
+#include "watermark.h"
 #include "zone.h"
 
 #define ULL(x) ((unsigned long long)(x))
@@ -57,10 +59,53 @@ static void order_bits(struct check *c, struct zone *zone)
 
 /* --- Free lists ---------------------------------------------------------------------------- */
 
+/* Does the page say that it is of this zone? Whatever it says, without following it. */
+static bool page_is_of(const struct page *page, const struct zone *zone)
+{
+	return page->nid == zone->nid && page->zone == zone->type;
+}
+
 static bool inside_span(const struct zone *zone, pfn_t pfn, u32 order)
 {
 	return pfn >= zone->start_pfn &&
 	       pfn + ((u64)1 << order) <= zone->start_pfn + zone->spanned_pages;
+}
+
+/* The page whose free_link this is, or NULL if it is no page's. */
+static struct page *link_page(struct list_head *link)
+{
+	uintptr_t at = (uintptr_t)link - offsetof(struct page, free_link);
+
+	if (at < VMEMMAP_BASE || !IS_ALIGNED(at - VMEMMAP_BASE, sizeof(struct page)) ||
+	    !pfn_valid((at - VMEMMAP_BASE) / sizeof(struct page)))
+		return NULL;
+	return (struct page *)at;
+}
+
+/* A walk along one list. It ends at the head, at a link that leads nowhere, or after the count. */
+struct list_walk {
+	const struct free_area *area;
+	struct list_head *at;
+	u64 seen;
+};
+
+static struct list_walk list_walk_start(const struct zone *zone, u32 order)
+{
+	const struct free_area *area = &zone->free_area[order];
+
+	return (struct list_walk){.area = area, .at = area->list.next};
+}
+
+/* The next page of the list; NULL at its end, however that comes. */
+static struct page *list_walk_next(struct list_walk *walk)
+{
+	struct page *page = walk->at == &walk->area->list ? NULL : link_page(walk->at);
+
+	if (!page || walk->seen == walk->area->nr_free)
+		return NULL;
+	walk->seen++;
+	walk->at = page->free_link.next;
+	return page;
 }
 
 static void free_entry(struct check *c, const struct zone *zone, const struct page *page, u32 order)
@@ -68,7 +113,7 @@ static void free_entry(struct check *c, const struct zone *zone, const struct pa
 	pfn_t pfn = page_to_pfn(page);
 
 	c->report->items++;
-	if (page->state != PAGE_FREE || page->order != order || page_zone(page) != zone ||
+	if (page->state != PAGE_FREE || page->order != order || !page_is_of(page, zone) ||
 	    !IS_ALIGNED(pfn, (pfn_t)1 << order) || !inside_span(zone, pfn, order))
 		check_fail(c,
 			   "node %d zone %s list %u: pfn 0x%llx is %s, order %u, node %u zone %u",
@@ -80,14 +125,11 @@ static void free_entry(struct check *c, const struct zone *zone, const struct pa
 static void free_lists(struct check *c, struct zone *zone)
 {
 	for (u32 order = 0; order < NR_ORDERS; order++) {
+		struct list_walk walk = list_walk_start(zone, order);
 		const struct page *page;
-		u64 seen = 0;
 
-		list_for_each_entry(page, &zone->free_area[order].list, free_link) {
-			if (seen++ == zone->free_area[order].nr_free)
-				break;
+		while ((page = list_walk_next(&walk)) != NULL)
 			free_entry(c, zone, page, order);
-		}
 	}
 }
 
@@ -95,37 +137,39 @@ static void free_lengths(struct check *c, struct zone *zone)
 {
 	for (u32 order = 0; order < NR_ORDERS; order++) {
 		const struct free_area *area = &zone->free_area[order];
-		const struct list_head *link = area->list.next;
-		u64 length = 0;
+		struct list_walk walk = list_walk_start(zone, order);
+		const struct list_head *previous = &area->list;
+		struct page *page;
 
-		for (; link != &area->list && length <= area->nr_free; link = link->next) {
-			if (link->next->prev != link) {
-				zone_fail(c, zone, "list of this order broken after entry", order,
-					  length);
-				return;
-			}
-			length++;
+		while ((page = list_walk_next(&walk)) != NULL) {
+			if (page->free_link.prev != previous)
+				zone_fail(c, zone, "a link back is wrong: order and entry", order,
+					  walk.seen);
+			previous = &page->free_link;
 		}
-		if (length != area->nr_free)
-			zone_fail(c, zone, "length of a list and its count", length, area->nr_free);
+		if (walk.at != &area->list || area->list.prev != previous)
+			zone_fail(c, zone, "a list does not end at its head: order and entry",
+				  order, walk.seen);
+		if (walk.seen != area->nr_free)
+			zone_fail(c, zone, "length of a list and its count", walk.seen,
+				  area->nr_free);
 	}
 }
 
 static void merged_eagerly(struct check *c, struct zone *zone)
 {
 	for (u32 order = 0; order < MAX_ORDER; order++) {
+		struct list_walk walk = list_walk_start(zone, order);
 		const struct page *page;
-		u64 seen = 0;
 
-		list_for_each_entry(page, &zone->free_area[order].list, free_link) {
-			const struct page *buddy = pfn_to_page(buddy_pfn(page_to_pfn(page), order));
+		while ((page = list_walk_next(&walk)) != NULL) {
+			pfn_t pfn = page_to_pfn(page);
+			const struct page *buddy = pfn_to_page(buddy_pfn(pfn, order));
 
-			if (seen++ == zone->free_area[order].nr_free)
-				break;
 			if (buddy->state == PAGE_FREE && buddy->order == order &&
-			    page_zone(buddy) == zone)
+			    page_is_of(buddy, zone))
 				check_fail(c, "pfn 0x%llx and its buddy are both free at order %u",
-					   ULL(page_to_pfn(page)), order);
+					   ULL(pfn), order);
 		}
 	}
 }
@@ -136,23 +180,30 @@ struct walk {
 	u64 free_pages, allocated_pages, strays;
 };
 
+/* Is this a head that may be one: its order legal, its block aligned and inside the zone? */
+static bool is_head(const struct zone *zone, const struct page *page, pfn_t pfn)
+{
+	return (page->state == PAGE_FREE || page->state == PAGE_ALLOCATED) &&
+	       page->order <= MAX_ORDER && IS_ALIGNED(pfn, (pfn_t)1 << page->order) &&
+	       inside_span(zone, pfn, page->order);
+}
+
 /* One step: the page, or the whole block that it heads. Returns how many frames that was. */
 static u64 walk_step(struct check *c, const struct zone *zone, pfn_t pfn, struct walk *w)
 {
 	const struct page *page = pfn_to_page(pfn);
-	u64 pages = (u64)1 << page->order;
+	u64 pages;
 
-	if (page_zone(page) != zone || page->state == PAGE_HOLE || page->state == PAGE_RESERVED)
+	if (!page_is_of(page, zone) || page->state == PAGE_HOLE || page->state == PAGE_RESERVED)
 		return 1;
 	c->report->items++;
-	if ((page->state != PAGE_FREE && page->state != PAGE_ALLOCATED) ||
-	    page->order > MAX_ORDER || !IS_ALIGNED(pfn, pages) ||
-	    !inside_span(zone, pfn, page->order)) {
+	if (!is_head(zone, page, pfn)) {
 		if (w->strays++ == 0)
 			check_fail(c, "pfn 0x%llx is %s, order %u, and heads nothing", ULL(pfn),
 				   page_state_name((enum page_state)page->state), page->order);
 		return 1;
 	}
+	pages = (u64)1 << page->order;
 	if (page->state == PAGE_FREE)
 		w->free_pages += pages;
 	else
@@ -202,7 +253,7 @@ static void block_tails(struct check *c, struct zone *zone)
 		for (u64 i = 1; i < pages; i++) {
 			const struct page *tail = pfn_to_page(pfn + i);
 
-			if (tail->state != PAGE_TAIL || page_zone(tail) != zone) {
+			if (tail->state != PAGE_TAIL || !page_is_of(tail, zone)) {
 				check_fail(c, "pfn 0x%llx, inside the block of 0x%llx, is %s",
 					   ULL(pfn + i), ULL(pfn),
 					   page_state_name((enum page_state)tail->state));
@@ -246,32 +297,36 @@ static void pages_placed(struct check *c)
 
 /* --- Marks --------------------------------------------------------------------------------- */
 
-static void marks_ordered(struct check *c, struct zone *zone)
+static void marks_shared_out(struct check *c, struct zone *zone)
 {
-	u64 min = zone->watermark[WMARK_MIN], low = zone->watermark[WMARK_LOW];
-	u64 high = zone->watermark[WMARK_HIGH];
+	u64 expected[NR_WMARK];
 
-	if (min > low || low > high || low - min != high - low)
-		check_fail(c, "node %d zone %s: min %llu low %llu high %llu", zone->nid,
-			   zone_type_name(zone->type), ULL(min), ULL(low), ULL(high));
+	watermark_compute(zone, mm_min_free_kbytes(), expected);
+	for (u32 mark = 0; mark < NR_WMARK; mark++) {
+		if (zone->watermark[mark] != expected[mark])
+			check_fail(c, "node %d zone %s: mark %u is %llu, by its share %llu",
+				   zone->nid, zone_type_name(zone->type), mark,
+				   ULL(zone->watermark[mark]), ULL(expected[mark]));
+	}
 }
 
-static void reserve_rises(struct check *c, struct zone *zone)
+static void reserve_by_ratio(struct check *c, struct zone *zone)
 {
-	for (u32 i = 0; i < MAX_NR_ZONES; i++) {
-		bool own = i <= zone->type;
+	u64 expected[MAX_NR_ZONES];
 
-		if (own ? zone->lowmem_reserve[i] != 0
-			: zone->lowmem_reserve[i] < zone->lowmem_reserve[i - 1])
-			zone_fail(c, zone, "class and its lowmem reserve", i,
-				  zone->lowmem_reserve[i]);
+	lowmem_reserve_compute(zone, expected);
+	for (u32 i = 0; i < MAX_NR_ZONES; i++) {
+		if (zone->lowmem_reserve[i] != expected[i])
+			check_fail(c, "node %d zone %s: %llu kept from class %u, by the ratio %llu",
+				   zone->nid, zone_type_name(zone->type),
+				   ULL(zone->lowmem_reserve[i]), i, ULL(expected[i]));
 	}
 }
 
 const struct invariant zone_invariants[] = {
 	{"ZONE-1", "free and captured <= managed <= present <= spanned",
 	 .run_zone_locked = zone_counts},
-	{"BUDDY-2", "a list's count is its length, and its links agree",
+	{"BUDDY-2", "a list's links agree, it ends at its head, its length is its count",
 	 .run_zone_locked = free_lengths},
 	{"BUDDY-1", "a listed block is free, of its list's order, aligned, in its zone",
 	 .run_zone_locked = free_lists},
@@ -285,8 +340,9 @@ const struct invariant zone_invariants[] = {
 	 .run = pages_placed},
 	{"PAGE-2", "every head is aligned and of a legal order, the rest of its block tails",
 	 .run_zone_locked = block_tails},
-	{"WMARK-1", "min, low and high rise by equal gaps", .run_zone_locked = marks_ordered},
-	{"WMARK-2", "nothing is kept from the own class, more from higher ones",
-	 .run_zone_locked = reserve_rises},
+	{"WMARK-1", "marks are the zone's share of min_free_kbytes, in equal gaps",
+	 .run_zone_locked = marks_shared_out},
+	{"WMARK-2", "what is kept from a class is its share of the memory above the zone",
+	 .run_zone_locked = reserve_by_ratio},
 };
 const u32 nr_zone_invariants = ARRAY_SIZE(zone_invariants);

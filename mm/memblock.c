@@ -3,7 +3,7 @@
  *
  * Before the buddy allocator exists somebody must already hand out memory: the allocator's own
  * struct pages need some. memblock does it with two sorted arrays of ranges and no memory of its
- *own:
+ * own:
  *
  *	memory    what RAM there is; attribute: the node it belongs to
  *	reserved  what of it is taken;  attribute: the owner, by name
@@ -121,13 +121,28 @@ static int region_cover(struct region_list *list, phys_addr_t base, phys_addr_t 
 	return 0;
 }
 
+/* Does a region begin before addr and end after it, so that a cut there makes two of it? */
+static bool region_straddles(const struct region_list *list, phys_addr_t addr)
+{
+	u32 i = region_find(list, addr);
+
+	return i < list->nr && list->region[i].base < addr;
+}
+
+static bool has_room_to_cut(const struct region_list *list, phys_addr_t base, phys_addr_t end)
+{
+	u32 cuts = (u32)region_straddles(list, base) + (u32)region_straddles(list, end);
+
+	return list->nr + cuts <= MEMBLOCK_MAX_REGIONS;
+}
+
 /* Cuts the region that holds addr in two, so that one begins there. Needs a free entry. */
 static void region_split(struct region_list *list, phys_addr_t addr)
 {
 	u32 i = region_find(list, addr);
 	struct region upper;
 
-	if (i == list->nr || list->region[i].base >= addr)
+	if (!region_straddles(list, addr))
 		return;
 	upper = (struct region){addr, list->region[i].end, list->region[i].attr};
 	list->region[i].end = addr;
@@ -138,7 +153,7 @@ static int region_clear(struct region_list *list, phys_addr_t base, phys_addr_t 
 {
 	u32 i;
 
-	if (list->nr + 2 > MEMBLOCK_MAX_REGIONS)
+	if (!has_room_to_cut(list, base, end))
 		return -ENOSPC;
 	region_split(list, base);
 	region_split(list, end);
@@ -151,7 +166,7 @@ static int region_clear(struct region_list *list, phys_addr_t base, phys_addr_t 
 
 static int region_set_attr(struct region_list *list, phys_addr_t base, phys_addr_t end, int attr)
 {
-	if (list->nr + 2 > MEMBLOCK_MAX_REGIONS)
+	if (!has_room_to_cut(list, base, end))
 		return -ENOSPC;
 	region_split(list, base);
 	region_split(list, end);

@@ -5,8 +5,10 @@
 #define MM_MEMBLOCK_INTERNAL_H
 
 #include <base/types.h>
+#include <mm/numa.h>
 
-#define MEMBLOCK_MAX_REGIONS 1024
+/* A range of the topology and a gap after it, each of them twice over for what the firmware cuts. */
+#define MEMBLOCK_MAX_REGIONS (4 * NUMA_MAX_RANGES)
 
 /* [base, end), whole pages. */
 struct region {
@@ -18,6 +20,7 @@ struct region {
  * Invariants (check: MEMBLOCK-*):
  *   MEMBLOCK-1  regions are not empty, of whole pages, sorted by base, and do not overlap
  *   MEMBLOCK-2  two that touch differ in their attribute
+ *   NUMA-4      after numa_init() every region of memory has a node
  * No lock: boot CPU only, and constant after memblock_close().
  */
 struct region_list {

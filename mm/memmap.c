@@ -2,10 +2,10 @@
  * The memory map: struct page for every frame, where it stands and how it is filled.
  *
  * The map is one virtual array (VMEMMAP_BASE), populated only where there is memory. Its unit is
- *the block of MAX_BLOCK_PAGES (4 MiB of memory, 64 KiB of struct pages): the buddy of any free
- *block below MAX_ORDER is in the same unit, so the allocator never asks whether a buddy's struct
- *page exists. 32 units are a section (128 MiB of memory, exactly one 2 MiB page of map), with a
- *word of presence bits:
+ * the block of MAX_BLOCK_PAGES (4 MiB of memory, 64 KiB of struct pages): the buddy of any free
+ * block below MAX_ORDER is in the same unit, so the allocator never asks whether a buddy's struct
+ * page exists. 32 units are a section (128 MiB of memory, exactly one 2 MiB page of map), with a
+ * word of presence bits:
  *
  *	memory   |....|####|####|.###|####| ...      # RAM  . hole
  *	unit       0    1    2    3    4             unit 0 has no RAM: no struct pages
@@ -85,14 +85,21 @@ static int map_node(pfn_t pfn)
 	return memblock_next_ram(&cursor, &range) ? range.nid : 0;
 }
 
-static bool try_map(pfn_t pfn, u64 map_bytes, u64 align_bytes, int nid)
+static void map_at(pfn_t pfn, phys_addr_t at, u64 map_bytes)
 {
-	phys_addr_t at = numa_alloc_early(nid, map_bytes, align_bytes, MEMBLOCK_STRUCT_PAGE);
+	if (arch_map_vmemmap((uintptr_t)pfn_to_page(pfn), at, map_bytes) != 0)
+		os_panic("mm: cannot map the struct pages of pfn 0x%llx", (unsigned long long)pfn);
+}
+
+/* In memory of this node and no other. */
+static bool map_on_node(pfn_t pfn, u64 map_bytes, u64 align_bytes, int nid)
+{
+	struct memblock_request request = {map_bytes, align_bytes, 0, nid, MEMBLOCK_STRUCT_PAGE};
+	phys_addr_t at = memblock_alloc(&request);
 
 	if (at == 0)
 		return false;
-	if (arch_map_vmemmap((uintptr_t)pfn_to_page(pfn), at, map_bytes) != 0)
-		os_panic("mm: cannot map the struct pages of pfn 0x%llx", (unsigned long long)pfn);
+	map_at(pfn, at, map_bytes);
 	return true;
 }
 
@@ -101,13 +108,16 @@ static void populate_unit(pfn_t pfn)
 	const u64 pages_a_page = PAGE_SIZE / sizeof(struct page);
 	int nid = map_node(pfn);
 
-	if (try_map(pfn, UNIT_MAP_BYTES, PAGE_SIZE, nid))
+	if (map_on_node(pfn, UNIT_MAP_BYTES, PAGE_SIZE, nid))
 		return;
-	/* No 64 KiB in one piece anywhere: page by page. */
+	/* No 64 KiB of its node in one piece: page by page, at last from the nearest that has one. */
 	for (pfn_t p = pfn; p < pfn + UNIT_PAGES; p += pages_a_page) {
-		if (!try_map(p, PAGE_SIZE, PAGE_SIZE, nid))
+		phys_addr_t at = numa_alloc_early(nid, PAGE_SIZE, PAGE_SIZE, MEMBLOCK_STRUCT_PAGE);
+
+		if (at == 0)
 			os_panic("mm: no memory for the struct pages of pfn 0x%llx",
 				 (unsigned long long)p);
+		map_at(p, at, PAGE_SIZE);
 	}
 }
 
@@ -139,7 +149,7 @@ static void populate(void)
 		if (section_present[section] == 0)
 			continue;
 		if (section_is_uniform(section) &&
-		    try_map(pfn, LARGE_PAGE_SIZE, LARGE_PAGE_SIZE, map_node(pfn)))
+		    map_on_node(pfn, LARGE_PAGE_SIZE, LARGE_PAGE_SIZE, map_node(pfn)))
 			continue;
 		for (u32 unit = 0; unit < SECTION_UNITS; unit++) {
 			if (section_present[section] >> unit & 1)

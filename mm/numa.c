@@ -8,8 +8,8 @@
  * it goes to the node of the nearest range below, since firmware that forgets something mostly
  * forgets the end. No RAM is ever left without a node.
  *
- * Constant after numa_init(): no locks. Memory and CPU masks change once more, when mm_init() knows
- * which nodes have pages to give.
+ * Constant after numa_init(): no locks. Only the mask of nodes with memory changes once more, when
+ * mm_init() knows which nodes have pages to give.
  */
 #include <mm/numa.h>
 
@@ -89,13 +89,13 @@ static int nearest_range_node(phys_addr_t addr)
 	return nid;
 }
 
-static void assign_uncovered_ram(void)
+static int assign_uncovered_ram(void)
 {
 	struct memblock_range range;
 	phys_addr_t cursor = 0;
 
 	while (memblock_next_ram(&cursor, &range)) {
-		int nid;
+		int nid, err;
 
 		if (range.nid != NUMA_NO_NODE)
 			continue;
@@ -104,33 +104,30 @@ static void assign_uncovered_ram(void)
 		       "[mem 0x%012llx-0x%012llx] is in no range of the firmware's: given to node "
 		       "%d",
 		       (unsigned long long)range.base, (unsigned long long)range.end - 1, nid);
-		ASSERT(memblock_set_node(range.base, range.end - range.base, nid) == 0);
+		err = memblock_set_node(range.base, range.end - range.base, nid);
+		if (err)
+			return err;
 	}
+	return 0;
 }
 
-int numa_init(const struct numa_topology *topology)
+/* Gives all RAM its node by current_topology; -ENOSPC if memblock cannot hold that many pieces. */
+static int assign_ram(void)
+{
+	for (u32 i = 0; i < current_topology.nr_ranges; i++) {
+		const struct numa_range *r = &current_topology.ranges[i];
+		int err = memblock_set_node(r->base, r->end - r->base, r->nid);
+
+		if (err)
+			return err;
+	}
+	return assign_uncovered_ram();
+}
+
+static void set_masks(void)
 {
 	struct memblock_range range;
 	phys_addr_t cursor = 0;
-	int err = 0;
-
-	if (numa_check_nodes(topology) && numa_check_ranges(topology) &&
-	    numa_check_distances(topology)) {
-		current_topology = *topology;
-	} else {
-		os_log(OS_LOG_ERR, "numa", "topology breaks its invariants: using one node");
-		numa_topology_flat(&current_topology);
-		err = -EINVAL;
-	}
-
-	for (u32 i = 0; i < current_topology.nr_ranges; i++) {
-		const struct numa_range *r = &current_topology.ranges[i];
-
-		if (memblock_set_node(r->base, r->end - r->base, r->nid) != 0)
-			os_panic("numa: memblock has no room for range %u of %u", i,
-				 current_topology.nr_ranges);
-	}
-	assign_uncovered_ram();
 
 	memory_mask = 0;
 	while (memblock_next_ram(&cursor, &range))
@@ -138,6 +135,27 @@ int numa_init(const struct numa_topology *topology)
 	cpu_mask = 0;
 	for (u32 i = 0; i < current_topology.nr_cpus; i++)
 		cpu_mask |= NODE_BIT(current_topology.cpus[i].nid);
+}
+
+int numa_init(const struct numa_topology *topology)
+{
+	int err = -EINVAL;
+
+	if (numa_check_nodes(topology) && numa_check_ranges(topology) &&
+	    numa_check_distances(topology)) {
+		current_topology = *topology;
+		err = assign_ram();
+	}
+	if (err) {
+		os_log(OS_LOG_ERR, "numa", "%s: using one node",
+		       err == -ENOSPC ? "memory is in more pieces than memblock holds"
+				      : "topology breaks its invariants");
+		numa_topology_flat(&current_topology);
+		/* One piece a gap of RAM, which memblock held before. */
+		if (assign_ram() != 0)
+			os_panic("numa: memblock cannot hold even one node");
+	}
+	set_masks();
 	return err;
 }
 

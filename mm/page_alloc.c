@@ -275,7 +275,9 @@ static void free_block(struct page *page, unsigned int order, uintptr_t call_sit
 	unsigned long flags;
 	bool good;
 
-	if (unlikely(!pfn_valid(page_to_pfn(page))))
+	/* An address that is no multiple of the size has no frame number to ask about. */
+	if (unlikely(!IS_ALIGNED((uintptr_t)page - VMEMMAP_BASE, sizeof(struct page)) ||
+		     !pfn_valid(page_to_pfn(page))))
 		os_panic("free of %p, which is no struct page; freed with order %u by 0x%lx",
 			 (void *)page, order, (unsigned long)call_site);
 
@@ -300,6 +302,9 @@ void __free_pages(struct page *page, unsigned int order)
 
 void free_pages(void *addr, unsigned int order)
 {
+	if (unlikely(!IS_ALIGNED((uintptr_t)addr, PAGE_SIZE)))
+		os_panic("free of %p, which is inside a page; freed with order %u by 0x%lx", addr,
+			 order, (unsigned long)os_call_site());
 	if (addr)
 		free_block(virt_to_page(addr), order, os_call_site());
 }

@@ -14,11 +14,11 @@
  * gaps of max(share / 4, managed / 1000).
  *
  * A request is of a *class*: the highest zone it may use. A zone keeps
- *lowmem_reserve[request_class] pages more from requests that could have gone higher, so that a
- *flood of ordinary requests cannot use up the little memory that a DMA device can reach.
+ * lowmem_reserve[request_class] pages more from requests that could have gone higher, so that a
+ * flood of ordinary requests cannot use up the little memory that a DMA device can reach.
  *
  * For order > 0 the count of free pages says nothing about their shape, so one block of at least
- *the order must exist, and the pages of the request itself are taken off first.
+ * the order must exist, and the pages of the request itself are taken off first.
  *
  * Source: Linux mm/page_alloc.c for the arithmetic, as of 6.3 and later.
  */
@@ -84,44 +84,47 @@ u64 watermark_default_min_free_kbytes(u64 managed_pages)
 	return MIN(MAX(kbytes, (u64)MIN_FREE_KBYTES_LOWEST), (u64)MIN_FREE_KBYTES_HIGHEST);
 }
 
-static void zone_set_marks(struct zone *zone, u64 min_pages, u64 total_managed)
+static u64 total_managed_pages(void)
 {
-	u64 share = min_pages * zone->managed_pages / total_managed;
-	u64 gap = MAX(share / 4, zone->managed_pages * WATERMARK_SCALE_FACTOR / 10000);
+	const struct zone *zone;
+	u64 pages = 0;
+	int nid;
 
-	zone->watermark[WMARK_MIN] = share;
-	zone->watermark[WMARK_LOW] = share + gap;
-	zone->watermark[WMARK_HIGH] = share + 2 * gap;
+	for_each_zone(nid, zone)
+		pages += zone->managed_pages;
+	return pages;
 }
 
-/* What a zone keeps from a class grows with the memory that the class has above the zone. */
-static void node_set_lowmem_reserve(struct pglist_data *node)
+void watermark_compute(const struct zone *zone, u64 min_free_kbytes, u64 marks[NR_WMARK])
 {
-	for (u32 i = 0; i < MAX_NR_ZONES; i++) {
-		struct zone *zone = &node->zones[i];
-		u64 above = 0;
+	u64 min_pages = min_free_kbytes * 1024 / PAGE_SIZE;
+	u64 share = min_pages * zone->managed_pages / total_managed_pages();
+	u64 gap = MAX(share / 4, zone->managed_pages * WATERMARK_SCALE_FACTOR / 10000);
 
-		for (u32 request_class = 0; request_class < MAX_NR_ZONES; request_class++) {
-			if (request_class > i)
-				above += node->zones[request_class].managed_pages;
-			zone->lowmem_reserve[request_class] =
-				zone->managed_pages ? above / lowmem_reserve_ratio[i] : 0;
-		}
+	marks[WMARK_MIN] = share;
+	marks[WMARK_LOW] = share + gap;
+	marks[WMARK_HIGH] = share + 2 * gap;
+}
+
+void lowmem_reserve_compute(const struct zone *zone, u64 reserve[MAX_NR_ZONES])
+{
+	u64 above = 0;
+
+	for (u32 request_class = 0; request_class < MAX_NR_ZONES; request_class++) {
+		if (request_class > zone->type)
+			above += NODE_DATA(zone->nid)->zones[request_class].managed_pages;
+		reserve[request_class] =
+			zone->managed_pages ? above / lowmem_reserve_ratio[zone->type] : 0;
 	}
 }
 
 void watermark_setup(u64 min_free_kbytes)
 {
-	u64 total_managed = 0;
 	struct zone *zone;
 	int nid;
 
-	for_each_zone(nid, zone)
-		total_managed += zone->managed_pages;
-	if (total_managed == 0)
-		return;
-	for_each_zone(nid, zone)
-		zone_set_marks(zone, min_free_kbytes * 1024 / PAGE_SIZE, total_managed);
-	for_each_node(nid)
-		node_set_lowmem_reserve(NODE_DATA(nid));
+	for_each_zone(nid, zone) {
+		watermark_compute(zone, min_free_kbytes, zone->watermark);
+		lowmem_reserve_compute(zone, zone->lowmem_reserve);
+	}
 }

@@ -18,7 +18,12 @@
 bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
 		       enum zone_type request_class, u32 alloc_flags);
 
-/* Computes every zone's marks and lowmem reserve. After managed_pages are known. */
+/* What a zone's marks must be: its share, by managed pages, of min_free_kbytes. */
+void watermark_compute(const struct zone *zone, u64 min_free_kbytes, u64 marks[NR_WMARK]);
+/* What a zone must keep from requests of each class, of the memory that those have above it. */
+void lowmem_reserve_compute(const struct zone *zone, u64 reserve[MAX_NR_ZONES]);
+
+/* Sets both in every zone. After managed_pages are known, and some page is managed. */
 void watermark_setup(u64 min_free_kbytes);
 
 /* sqrt(16 x lowmem kB) within 128 .. 262144. */

@@ -29,13 +29,14 @@ struct free_area {
  *   ZONE-1   managed <= present <= spanned, and free + captured <= managed
  *   BUDDY-1  a page on free_area[o] is FREE, of order o, of this zone, its frame
  *            aligned to 1 << o and its block inside the zone's span
- *   BUDDY-2  free_area[o].nr_free is the length of its list
+ *   BUDDY-2  free_area[o].nr_free is the length of its list, whose links agree
  *   BUDDY-3  no block and its buddy are both free at the same order below MAX_ORDER
  *   BUDDY-4  nr_free_pages is the sum over orders of nr_free << order
  *   BUDDY-5  bit o of nonempty_orders is set if and only if free_area[o] is not empty
  *   BUDDY-6  conservation: FREE blocks, ALLOCATED blocks and captured pages add up to managed
- *   WMARK-1  min <= low <= high; low - min == high - low
- *   WMARK-2  lowmem_reserve[class] is 0 up to the own class and does not fall after it
+ *   WMARK-1  watermark[] is the zone's share of min_free_kbytes, low and high above it in
+ *            equal gaps (watermark_compute())
+ *   WMARK-2  lowmem_reserve[] is a share of the memory above (lowmem_reserve_compute())
  */
 struct zone {
 	/* Constant after mm_init(). */

@@ -20,6 +20,9 @@
 
 #define SPINLOCK_NO_OWNER (~(u32)0)
 
+/* Nobody holds a lock for seconds: a wait of this many turns is a dead owner, and is said. */
+#define SPINLOCK_MAX_TURNS ((u64)1 << 30)
+
 struct spinlock {
 	u32 next;      /* the number that the next taker draws */
 	u32 serving;   /* the number that holds the lock */
@@ -43,14 +46,19 @@ static inline bool spin_is_held(const struct spinlock *lock)
 
 static inline void spin_lock(struct spinlock *lock)
 {
+	u64 turns = 0;
 	u32 ticket;
 
 	ASSERT_MSG(!spin_is_held(lock), "lock '%s' taken twice by CPU %u", lock->name,
 		   smp_processor_id());
 	ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
 
-	while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket)
+	while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket) {
 		cpu_relax();
+		ASSERT_MSG(++turns < SPINLOCK_MAX_TURNS, "CPU %u waits for lock '%s' of CPU %u",
+			   smp_processor_id(), lock->name,
+			   __atomic_load_n(&lock->owner_cpu, __ATOMIC_RELAXED));
+	}
 	__atomic_store_n(&lock->owner_cpu, smp_processor_id(), __ATOMIC_RELAXED);
 }
 

@@ -36,7 +36,7 @@ extern const u32 nr_gfp_names;
 
 /* "GFP_KERNEL|__GFP_ZERO" into buf; bundles first, so that a reader sees the intent. */
 void gfp_format(gfp_t gfp, char *buf, size_t size);
-/* Reads what gfp_format writes ('|', ',' or '+' between names). 0, or -EINVAL. */
+/* Reads names with '|', ',' or '+' between them. 0, or -EINVAL and *gfp as it was. */
 int gfp_parse(const char *text, gfp_t *gfp);
 
 #endif

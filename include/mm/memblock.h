@@ -28,7 +28,7 @@ enum memblock_owner {
 
 /* RAM. Ranges are cut to whole pages inward; overlap with what is there is merged. */
 int memblock_add(phys_addr_t base, u64 size_bytes);
-/* Not RAM after all: whole pages outward. What `mem=` cuts off goes this way, too. */
+/* Not RAM after all: whole pages outward. */
 int memblock_remove(phys_addr_t base, u64 size_bytes);
 /* Taken: whole pages outward. Where it overlaps an earlier reservation the earlier owner stays. */
 int memblock_reserve(phys_addr_t base, u64 size_bytes, enum memblock_owner owner);

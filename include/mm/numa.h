@@ -68,8 +68,8 @@ void numa_topology_flat(struct numa_topology *topology);
 /*
  * Installs the topology (copied) and tells memblock which memory is whose. RAM that no
  * range covers goes to the node of the nearest range below it (else above), and a log line
- * says so. Boot only. Returns 0, or -EINVAL with a log line if an invariant above does not
- * hold; then the flat topology is installed instead.
+ * says so. Boot only. Returns 0; or -EINVAL if an invariant above does not hold, -ENOSPC if
+ * memblock cannot hold so many pieces: then a log line says so and the flat topology is installed.
  */
 int numa_init(const struct numa_topology *topology);
 

@@ -311,7 +311,8 @@ static void the_whole_machine_taken_and_returned(struct ktest *t)
 		kept += node.free_pages;
 	}
 	EXPECT_EQ(t, taken + kept, a.managed_pages);
-	EXPECT(t, taken > a.managed_pages * 8 / 10);
+	/* Marks keep at most a quarter, and on small machines the lowmem reserve adds to that. */
+	EXPECT(t, taken > a.managed_pages / 2);
 	EXPECT(t, alloc_pages(GFP_KERNEL | __GFP_NOWARN, 0) == NULL);
 	EXPECT_EQ(t, release_all(&list), taken);
 	expect_all_back(t);

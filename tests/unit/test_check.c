@@ -126,6 +126,17 @@ static void zonelist_3(struct ktest *t)
 	expect_check_finds(t, "ZONELIST-3");
 }
 
+/* A zone that claims to have no memory at all, and yet has free pages. */
+static void zone_1_empty(struct ktest *t)
+{
+	struct zone *zone;
+
+	boot_zone(t);
+	zone = &NODE_DATA(1)->zones[ZONE_DMA];
+	zone->nr_free_pages = 7;
+	expect_check_finds(t, "ZONE-1");
+}
+
 static void zone_1(struct ktest *t)
 {
 	struct zone *zone = boot_zone(t);
@@ -153,6 +164,34 @@ static void buddy_2_circle(struct ktest *t)
 
 	first->next = first;
 	expect_check_finds(t, "BUDDY-2");
+}
+
+/* Links that lead out of the memory map, and a node that is none, must not be followed at all. */
+static void buddy_2_wild_link(struct ktest *t)
+{
+	first_free(boot_zone(t), MAX_ORDER)->free_link.next = LIST_POISON_NEXT;
+	expect_check_finds(t, "BUDDY-2");
+}
+
+static void page_1_wild_node(struct ktest *t)
+{
+	struct page *page;
+
+	boot_zone(t);
+	page = alloc_pages_node(1, GFP_KERNEL, 3);
+	page[5].nid = 40;
+	expect_check_finds(t, "PAGE-1");
+	expect_check_finds(t, "PAGE-2");
+}
+
+static void page_2_wild_order(struct ktest *t)
+{
+	struct page *page;
+
+	boot_zone(t);
+	page = alloc_pages_node(1, GFP_KERNEL, 0);
+	page->order = 200;
+	expect_check_finds(t, "PAGE-2");
 }
 
 static void buddy_3(struct ktest *t)
@@ -218,7 +257,11 @@ static void page_2(struct ktest *t)
 
 static void wmark_1(struct ktest *t)
 {
-	boot_zone(t)->watermark[WMARK_LOW] = 0;
+	struct zone *zone = boot_zone(t);
+
+	/* In order and evenly spaced, but not the zone's share. */
+	for (u32 mark = 0; mark < NR_WMARK; mark++)
+		zone->watermark[mark]++;
 	expect_check_finds(t, "WMARK-1");
 }
 
@@ -243,14 +286,18 @@ static const struct ktest_case cases[] = {
 	KTEST(zonelist_2),
 	KTEST(zonelist_3),
 	KTEST(zone_1),
+	KTEST(zone_1_empty),
 	KTEST(buddy_1),
 	KTEST(buddy_2),
 	KTEST_SLOW(buddy_2_circle, 10),
+	KTEST(buddy_2_wild_link),
 	KTEST(buddy_3),
 	KTEST(buddy_4),
 	KTEST(buddy_5),
 	KTEST(buddy_6),
 	KTEST(page_1),
+	KTEST(page_1_wild_node),
+	KTEST(page_2_wild_order),
 	KTEST(page_2),
 	KTEST(wmark_1),
 	KTEST(wmark_2),

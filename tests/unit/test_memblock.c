@@ -196,8 +196,15 @@ static void full_arrays_refuse_and_change_nothing(struct ktest *t)
 	for (i = 0; i < MEMBLOCK_MAX_REGIONS; i++)
 		ASSERT_EQ(t, memblock_add(PAGES(2 * i), PAGE_SIZE), 0);
 	EXPECT_EQ(t, memblock_add(PAGES(2 * i), PAGE_SIZE), -ENOSPC);
-	EXPECT_EQ(t, memblock_set_node(0, PAGE_SIZE, 1), -ENOSPC);
 	EXPECT_EQ(t, memblock_ram_pages(), MEMBLOCK_MAX_REGIONS);
+	/* A whole region changes its node without a cut; the middle of one needs two more. */
+	EXPECT_EQ(t, memblock_set_node(0, PAGE_SIZE, 1), 0);
+	EXPECT_EQ(t, memblock_remove(PAGES(4), PAGES(1)), 0);
+	EXPECT_EQ(t, memblock_add(PAGES(4 * i), PAGES(3)), 0);
+	EXPECT_EQ(t, memblock_set_node(PAGES(4 * i + 1), PAGES(1), 1), -ENOSPC);
+	EXPECT_EQ(t, memblock_remove(PAGES(4 * i + 1), PAGES(1)), -ENOSPC);
+	EXPECT_EQ(t, memblock_remove(PAGES(4 * i), PAGES(3)), 0);
+	EXPECT_EQ(t, memblock_add(PAGES(4), PAGES(1)), 0);
 	/* What fits into what is there still works. */
 	EXPECT_EQ(t, memblock_add(PAGES(2), PAGE_SIZE), 0);
 	EXPECT_EQ(t, memblock_ram_pages(), MEMBLOCK_MAX_REGIONS);

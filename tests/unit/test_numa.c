@@ -10,6 +10,8 @@
 #include <mm/memblock.h>
 #include <stdio.h>
 
+#include "mm/memblock_internal.h"
+
 /* "0N 0D 1N": node and first letter of the zone, in the order of the list. */
 static const char *zonelist_text(int nid, bool this_node_only)
 {
@@ -218,6 +220,43 @@ static void broken_topologies_become_one_node(struct ktest *t)
 	EXPECT_EQ(t, cpu_to_node(99), 0);
 }
 
+/* As many ranges as a topology can have, a hole of the firmware's after each. */
+static void the_largest_topology_fits(struct ktest *t)
+{
+	static const struct host_machine machine = {.ram = {{0, GiB(2), 0}}, .nr_nodes = 2};
+	static struct numa_topology topology;
+
+	host_machine_memory(&machine);
+	host_machine_topology(&machine, &topology);
+	topology.nr_ranges = NUMA_MAX_RANGES;
+	for (u32 i = 0; i < NUMA_MAX_RANGES; i++)
+		topology.ranges[i] =
+			(struct numa_range){MiB(4) * i, MiB(4) * i + MiB(2), (int)(i & 1)};
+	EXPECT_EQ(t, numa_init(&topology), 0);
+	EXPECT_EQ(t, numa_topology()->nr_nodes, 2);
+	EXPECT_EQ(t, node_memory_mask(), 3);
+}
+
+/* RAM in more pieces than memblock can hold once ranges cut it: one node, and a line. */
+static void too_many_pieces_become_one_node(struct ktest *t)
+{
+	static struct numa_topology topology;
+
+	for (u64 i = 0; i < MEMBLOCK_MAX_REGIONS; i++)
+		ASSERT_EQ(t, memblock_add(MiB(1) * i, KiB(512)), 0);
+	numa_topology_flat(&topology);
+	topology.nr_nodes = 2;
+	topology.distance[1][1] = 10;
+	topology.distance[0][1] = topology.distance[1][0] = 20;
+	topology.ranges[0].end = MiB(1) + KiB(256);
+	EXPECT_EQ(t, numa_init(&topology), -ENOSPC);
+	EXPECT(t,
+	       host_log_contains("memory is in more pieces than memblock holds: using one node"));
+	EXPECT_EQ(t, numa_topology()->nr_nodes, 1);
+	EXPECT_EQ(t, node_memory_mask(), 1);
+	EXPECT_EQ(t, memblock_ram_pages(), MEMBLOCK_MAX_REGIONS * KiB(512) / PAGE_SIZE);
+}
+
 static void sixty_four_nodes(struct ktest *t)
 {
 	static struct numa_topology topology;
@@ -242,6 +281,8 @@ static const struct ktest_case cases[] = {
 	KTEST(early_memory_is_nearest),
 	KTEST(uncovered_ram_goes_to_the_range_below),
 	KTEST(broken_topologies_become_one_node),
+	KTEST(the_largest_topology_fits),
+	KTEST(too_many_pieces_become_one_node),
 	KTEST(sixty_four_nodes),
 };
 KTEST_SUITE(numa, cases);

@@ -316,6 +316,20 @@ static void free_null_page(void *arg)
 	__free_pages(NULL, 0);
 }
 
+static void free_crooked_page(void *arg)
+{
+	(void)arg;
+	host_machine_boot(&two_nodes);
+	__free_pages((struct page *)((char *)alloc_pages(GFP_KERNEL, 0) + 8), 0);
+}
+
+static void free_crooked_address(void *arg)
+{
+	(void)arg;
+	host_machine_boot(&two_nodes);
+	free_pages((char *)get_free_pages(GFP_KERNEL, 0) + 100, 0);
+}
+
 static void misuse_is_named(struct ktest *t)
 {
 	expect_panic(t, free_twice, NULL, "double free: pfn 0x");
@@ -327,6 +341,8 @@ static void misuse_is_named(struct ktest *t)
 	expect_panic(t, free_map, NULL, "belongs to: struct page");
 	expect_panic(t, free_hole, NULL, "which is hole");
 	expect_panic(t, free_nothing, NULL, "which is no struct page");
+	expect_panic(t, free_crooked_page, NULL, "which is no struct page");
+	expect_panic(t, free_crooked_address, NULL, "which is inside a page");
 	expect_panic(t, free_null_page, NULL, "which is no struct page");
 }
 
