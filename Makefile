@@ -17,6 +17,11 @@ ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 
+# `make clean iso` means one after the other.
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
 # V=1 shows commands; otherwise one short line for each.
 ifeq ($(V),1)
 Q    :=
@@ -32,6 +37,8 @@ include mk/iso.mk
 include mk/host.mk
 include mk/check.mk
 include mk/example.mk
+include mk/fuzz.mk
+include mk/kit.mk
 
 # --- What a goal needs of the machine -----------------------------------------------------------
 
@@ -80,7 +87,7 @@ gdb: $(ELF) ## Attach gdb to `make debug`
 
 # TESTS='-k expression' narrows what runs; any pytest option will do.
 .PHONY: test
-test: $(ISO) $(HOST_TESTS) $(EXAMPLE) ## Everything that must hold, on the host and in QEMU
+test: $(ISO) $(HOST_TESTS) $(EXAMPLE) $(FUZZ_PROGRAMS) ## Everything that must hold, on the host and in QEMU
 	@$(PYTHON) -B tests/qemu/run.py '--accel=$(ACCEL)' $(TESTS)
 
 .PHONY: mutants

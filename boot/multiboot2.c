@@ -13,6 +13,11 @@
  * takes what fits into struct boot_info, and counts what does not. A broken tag length breaks
  * the chain: what came before it is kept and the caller is told.
  *
+ * Two arrays must not just be cut when they are full. A module that is not noted would be
+ * allocated over: the nearest one that is noted grows over it. A reserved range that is not noted
+ * would be RAM, if it lies inside an available one: it takes the place of the smallest available
+ * range. Memory is lost by either, and never wrongly gained.
+ *
  * Source: Multiboot2 Specification 2.0, section 3.6.
  */
 #include <base/bytes.h>
@@ -51,16 +56,53 @@ struct tag {
 	size_t len;
 };
 
-/* Copies a string that should end within its tag; one that does not, or is too long, is cut. */
-static void copy_string(char *dst, size_t size, const u8 *src, size_t len, struct boot_info *out)
+/* Copies as much of a string as fits, and returns its length: `len` if there is no NUL in it. */
+static size_t copy_string(char *dst, size_t size, const u8 *src, size_t len)
 {
 	size_t text = strnlen((const char *)src, len);
 	size_t kept = MIN(text, size - 1);
 
 	memcpy(dst, src, kept);
 	dst[kept] = 0;
-	if (text == len || kept < text)
+	return text;
+}
+
+/* The same for a name, which may be cut. */
+static void copy_name(char *dst, size_t size, const u8 *src, size_t len, struct boot_info *out)
+{
+	size_t text = copy_string(dst, size, src, len);
+
+	if (text == len || text >= size)
 		out->nr_dropped++;
+}
+
+static void parse_cmdline(const struct tag *tag, struct boot_info *out)
+{
+	out->cmdline_bytes =
+		(u32)copy_string(out->cmdline, sizeof(out->cmdline), tag->body, tag->len);
+	if (out->cmdline_bytes == tag->len)
+		out->nr_dropped++;
+}
+
+/* Into the range of the module that has to grow least for it. Loaders put modules side by side. */
+static void join_module(phys_addr_t start, phys_addr_t end, struct boot_info *out)
+{
+	struct boot_module *nearest = &out->modules[0];
+	u64 least = UINT64_MAX;
+
+	for (u32 i = 0; i < out->nr_modules; i++) {
+		struct boot_module *module = &out->modules[i];
+		u64 grown = MAX(end, module->end) - MIN(start, module->start);
+		u64 growth = grown - (module->end - module->start);
+
+		if (growth < least) {
+			least = growth;
+			nearest = module;
+		}
+	}
+	nearest->start = MIN(start, nearest->start);
+	nearest->end = MAX(end, nearest->end);
+	out->nr_modules_joined++;
 }
 
 static void parse_module(const struct tag *tag, struct boot_info *out)
@@ -68,21 +110,66 @@ static void parse_module(const struct tag *tag, struct boot_info *out)
 	struct boot_module *module = &out->modules[out->nr_modules];
 	phys_addr_t start, end;
 
-	if (tag->len < MODULE_FIXED_BYTES || out->nr_modules == BOOT_MAX_MODULES) {
+	if (tag->len < MODULE_FIXED_BYTES || read_le32(tag->body + 4) < read_le32(tag->body)) {
 		out->nr_dropped++;
 		return;
 	}
 	start = read_le32(tag->body);
 	end = read_le32(tag->body + 4);
-	if (end < start) {
-		out->nr_dropped++;
+	if (out->nr_modules == BOOT_MAX_MODULES) {
+		if (start < end) /* an empty one covers nothing */
+			join_module(start, end, out);
 		return;
 	}
 	module->start = start;
 	module->end = end;
-	copy_string(module->name, sizeof(module->name), tag->body + MODULE_FIXED_BYTES,
-		    tag->len - MODULE_FIXED_BYTES, out);
+	copy_name(module->name, sizeof(module->name), tag->body + MODULE_FIXED_BYTES,
+		  tag->len - MODULE_FIXED_BYTES, out);
 	out->nr_modules++;
+}
+
+/*
+ * The entry of the array that gives way to `range`, or NULL if the range itself does. If there is
+ * no RAM left to give way, the range needs no entry: only RAM can be taken for what it is not.
+ */
+static struct boot_mem_range *find_victim(const struct boot_mem_range *range, struct boot_info *out)
+{
+	struct boot_mem_range *victim = NULL;
+
+	for (u32 i = 0; i < out->nr_mem; i++) {
+		struct boot_mem_range *kept = &out->mem[i];
+
+		if (kept->type == BOOT_MEM_AVAILABLE &&
+		    (!victim || kept->size_bytes < victim->size_bytes))
+			victim = kept;
+	}
+	if (victim && range->type == BOOT_MEM_AVAILABLE && range->size_bytes <= victim->size_bytes)
+		return NULL;
+	return victim;
+}
+
+static void leave_out(const struct boot_mem_range *range, struct boot_info *out)
+{
+	if (range->type != BOOT_MEM_AVAILABLE)
+		return;
+	out->nr_ram_left_out++;
+	out->ram_left_out_bytes += range->size_bytes;
+}
+
+static void add_memory_range(const struct boot_mem_range *range, struct boot_info *out)
+{
+	struct boot_mem_range *victim;
+
+	if (range->size_bytes == 0)
+		return;
+	if (out->nr_mem < BOOT_MAX_MEM) {
+		out->mem[out->nr_mem++] = *range;
+		return;
+	}
+	victim = find_victim(range, out);
+	leave_out(victim ? victim : range, out);
+	if (victim)
+		*victim = *range;
 }
 
 static void parse_memory_map(const struct tag *tag, struct boot_info *out)
@@ -97,15 +184,17 @@ static void parse_memory_map(const struct tag *tag, struct boot_info *out)
 	for (size_t at = MMAP_FIXED_BYTES; at < tag->len; at += entry_bytes) {
 		const u8 *entry = tag->body + at;
 
-		if (tag->len - at < entry_bytes || out->nr_mem == BOOT_MAX_MEM) {
+		if (tag->len - at < entry_bytes) {
 			out->nr_dropped++;
-			continue;
+			return;
 		}
-		out->mem[out->nr_mem++] = (struct boot_mem_range){
-			.base = read_le64(entry),
-			.size_bytes = read_le64(entry + 8),
-			.type = read_le32(entry + 16),
-		};
+		add_memory_range(
+			&(struct boot_mem_range){
+				.base = read_le64(entry),
+				.size_bytes = read_le64(entry + 8),
+				.type = read_le32(entry + 16),
+			},
+			out);
 	}
 }
 
@@ -125,10 +214,10 @@ static void parse_tag(const struct tag *tag, struct boot_info *out)
 {
 	switch (tag->type) {
 	case TAG_CMDLINE:
-		copy_string(out->cmdline, sizeof(out->cmdline), tag->body, tag->len, out);
+		parse_cmdline(tag, out);
 		break;
 	case TAG_LOADER:
-		copy_string(out->loader, sizeof(out->loader), tag->body, tag->len, out);
+		copy_name(out->loader, sizeof(out->loader), tag->body, tag->len, out);
 		break;
 	case TAG_MODULE:
 		parse_module(tag, out);

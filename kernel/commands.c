@@ -100,7 +100,7 @@ static int command_poweroff(int argc, char **argv)
 {
 	if (argc != 1)
 		return command_usage(argv[0]);
-	machine_exit(EXIT_SUCCESS_CODE);
+	machine_exit(monitor_has_failed() ? EXIT_FAILURE_CODE : EXIT_SUCCESS_CODE);
 }
 
 static int command_reboot(int argc, char **argv)
@@ -126,14 +126,14 @@ const struct monitor_command monitor_commands[] = {
 	{"alloc", "[ORDER] [node=N] [gfp=NAME|NAME]", "allocate 2^ORDER pages and keep them",
 	 command_alloc},
 	{"free", "ID|all", "give back what `alloc` took", command_free},
-	{"check", "[list]", "run every invariant of the memory manager, or list them",
-	 command_check},
+	{"check", "[list]", "run every invariant, or list them", command_check},
 	{"policy", "", "what was chosen at boot for each mechanism", command_policy},
 	{"options", "", "the kernel command line's options and their values", command_options},
 	{"test", "[GLOB[,GLOB]]", "run the in-kernel test suites", command_test},
 	{"crash", "[KIND]", "end the kernel in one of many ways, or list them", command_crash},
 	{"reboot", "", "reset the machine", command_reboot},
-	{"poweroff", "", "leave QEMU with success", command_poweroff},
+	{"poweroff", "", "leave QEMU: success, unless a command before it on the line failed",
+	 command_poweroff},
 };
 const u32 nr_monitor_commands = ARRAY_SIZE(monitor_commands);
 

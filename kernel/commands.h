@@ -11,8 +11,8 @@ int command_usage(const char *name);
 /* report_machine.c */
 int command_numa(int argc, char **argv);
 int command_memblock(int argc, char **argv);
-/* Where each page of the firmware's map went; false if the sum is not exact. */
-bool report_accounting(void);
+/* Where each page of the firmware's map went, in the log. Panics if the sum is not exact. */
+void check_accounting(void);
 
 /* report_memory.c */
 int command_buddyinfo(int argc, char **argv);

@@ -8,8 +8,8 @@
 #include <base/errno.h>
 #include <base/format.h>
 #include <base/string.h>
+#include <kernel/check.h>
 #include <kernel/parse.h>
-#include <mm/check.h>
 #include <mm/numa.h>
 #include <mm/page_alloc.h>
 
@@ -142,16 +142,21 @@ int command_check(int argc, char **argv)
 {
 	struct check_report report;
 	const char *id, *sentence;
+	bool hold;
 
 	if (argc == 2 && strcmp(argv[1], "list") == 0) {
 		for (u32 i = 0; mm_check_describe(i, &id, &sentence); i++)
+			kprintf("%-10s %s\n", id, sentence);
+		for (u32 i = 0; kernel_check_describe(i, &id, &sentence); i++)
 			kprintf("%-10s %s\n", id, sentence);
 		return 0;
 	}
 	if (argc != 1)
 		return command_usage(argv[0]);
 
-	if (mm_check(&report)) {
+	hold = mm_check(&report);
+	hold &= kernel_check(&report);
+	if (hold) {
 		kprintf("check: all %u invariants hold, %llu items\n", report.run,
 			(unsigned long long)report.items);
 		return 0;

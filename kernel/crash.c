@@ -14,11 +14,14 @@
 #include <arch/spinlock.h>
 #include <base/string.h>
 #include <kernel/crash.h>
+#include <kernel/memory_map.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <mm/page_alloc.h>
 #include <x86/image.h>
 #include <x86/machine.h>
+
+#include "commands.h"
 
 static bool triple_fault_armed;
 
@@ -146,6 +149,18 @@ static void crash_assert_lock(void)
 	spin_lock(&lock);
 }
 
+/* mem= that cuts off one page more than the kernel gave up. */
+static void crash_accounting(void)
+{
+	struct memory_map_range range = {0};
+	phys_addr_t cursor = 0;
+
+	while (memory_map_next_kept(&machine_memory_map, &cursor, &range))
+		;
+	machine_memory_map.cutoff = range.end - PAGE_SIZE;
+	check_accounting();
+}
+
 static const struct {
 	const char *name, *sentence;
 	void (*run)(void);
@@ -166,6 +181,7 @@ static const struct {
 	{"wrong_order", "a block of four pages freed as two", crash_wrong_order},
 	{"free_reserved", "a page of the kernel image freed", crash_free_reserved},
 	{"assert_lock", "a lock taken twice", crash_assert_lock},
+	{"accounting", "a page of RAM that two have", crash_accounting},
 };
 
 bool crash(const char *kind)

@@ -3,11 +3,13 @@
  *
  * Backspace and Delete take back a character, Ctrl-U and Ctrl-C the line. Return, in any of
  * the forms that terminals send (CR, LF, CR LF), completes it. Escape sequences (arrow keys) and
- * other control characters are swallowed, so that they cannot end up in a command.
+ * other control characters are swallowed, so that they cannot end up in a command. A control
+ * character inside a sequence ends it and is obeyed: Return and Ctrl-C must work after an Escape
+ * that was typed alone, or came broken over the line.
  *
- * Characters past the end of the buffer are counted out and not echoed; the finished line is
- * then marked too_long, and whoever asked refuses it as a whole: half a command is not what was
- * meant.
+ * Characters past the end of the buffer are counted and not echoed. Backspace takes them back one
+ * by one as it does those that are shown. Whoever asked refuses a line that is finished with some
+ * left: half a command is not what was meant.
  */
 #include <base/string.h>
 #include <kernel/monitor.h>
@@ -24,13 +26,17 @@ static void start_line(struct line_editor *editor)
 {
 	editor->len = 0;
 	editor->text[0] = '\0';
-	editor->too_long = false;
+	editor->excess = 0;
 	editor->complete = false;
 }
 
 /* Is the byte part of an escape sequence? ESC [ parameters, up to a byte of 0x40 or above. */
 static bool swallow_escape(struct line_editor *editor, char c)
 {
+	if ((unsigned char)c < ' ') {
+		editor->escape = c == ESC ? ESCAPE_STARTED : ESCAPE_NONE;
+		return c == ESC;
+	}
 	switch (editor->escape) {
 	case ESCAPE_STARTED:
 		editor->escape = c == '[' || c == 'O' ? ESCAPE_IN_SEQUENCE : ESCAPE_NONE;
@@ -40,17 +46,21 @@ static bool swallow_escape(struct line_editor *editor, char c)
 			editor->escape = ESCAPE_NONE;
 		return true;
 	default:
-		if (c == ESC)
-			editor->escape = ESCAPE_STARTED;
-		return c == ESC;
+		return false;
 	}
 }
 
-static void erase(struct line_editor *editor, size_t count, void (*echo)(const char *text))
+/* Takes back the last character. One of the excess is not on the screen. */
+static void erase(struct line_editor *editor, void (*echo)(const char *text))
 {
-	for (; count > 0; count--)
-		echo("\b \b");
-	editor->too_long = false;
+	if (editor->excess > 0) {
+		editor->excess--;
+		return;
+	}
+	if (editor->len == 0)
+		return;
+	editor->text[--editor->len] = '\0';
+	echo("\b \b");
 }
 
 static void insert(struct line_editor *editor, char c, void (*echo)(const char *text))
@@ -58,7 +68,7 @@ static void insert(struct line_editor *editor, char c, void (*echo)(const char *
 	const char text[2] = {c, '\0'};
 
 	if (editor->len == sizeof(editor->text) - 1) {
-		editor->too_long = true;
+		editor->excess++;
 		return;
 	}
 	editor->text[editor->len++] = c;
@@ -84,15 +94,12 @@ bool line_editor_feed(struct line_editor *editor, char c, void (*echo)(const cha
 		return true;
 	case BACKSPACE:
 	case DELETE:
-		if (editor->len > 0) {
-			erase(editor, 1, echo);
-			editor->text[--editor->len] = '\0';
-		}
+		erase(editor, echo);
 		return false;
 	case CTRL_C:
 	case CTRL_U:
-		erase(editor, editor->len, echo);
-		start_line(editor);
+		while (editor->excess > 0 || editor->len > 0)
+			erase(editor, echo);
 		return false;
 	case '\t':
 		insert(editor, ' ', echo);

@@ -16,8 +16,8 @@
  *	 8  stacks                       with guards below them; the boot stack is left behind
  *	 9  the memory manager           zones, struct page, buddy; memblock closes
  *	10  interrupts                   tick and serial: the watchdog and the monitor need them
- *	11  accounting                   each page of the firmware's map has an owner, or the log
- *	                                 says that one is lost
+ *	11  accounting                   each page of the firmware's map has an owner, or the boot
+ *	                                 ends here: a page that is lost, or had twice
  *	12  what the options ask for     tests, commands, or the monitor
  *
  * Steps 1 to 8 run with interrupts off. One CPU runs; the others are left to the firmware.
@@ -38,6 +38,7 @@
 #include <mm/memblock.h>
 #include <mm/mm.h>
 #include <mm/numa.h>
+#include <mm/page_alloc.h>
 #include <x86/fwcfg.h>
 #include <x86/image.h>
 #include <x86/machine.h>
@@ -79,6 +80,9 @@ static void read_boot_info(u32 magic, phys_addr_t info_phys)
 	if (boot_info.nr_dropped)
 		klog(LOG_WARN, "boot", "%u entries of the loader's information left out",
 		     boot_info.nr_dropped);
+	if (boot_info.nr_modules_joined)
+		klog(LOG_WARN, "boot", "%u modules more than %d: kept together with others",
+		     boot_info.nr_modules_joined, BOOT_MAX_MODULES);
 }
 
 static void read_options(void)
@@ -87,13 +91,11 @@ static void read_options(void)
 	int len;
 
 	options_defaults(&options);
-	options_parse(&options, boot_info.cmdline);
+	options_parse_line(&options, "GRUB's", boot_info.cmdline, sizeof(boot_info.cmdline),
+			   boot_info.cmdline_bytes);
 	len = fwcfg_read_file(FWCFG_CMDLINE, from_run, sizeof(from_run));
-	if (len >= (int)sizeof(from_run))
-		klog(LOG_ERR, "options", "the run's command line is cut: %d bytes of at most %d",
-		     len, (int)sizeof(from_run) - 1);
 	if (len >= 0)
-		options_parse(&options, from_run);
+		options_parse_line(&options, "the run's", from_run, sizeof(from_run), (size_t)len);
 	klog_set_level((enum log_level)options.loglevel);
 	for (int i = 0; i < NR_MM_MECHANISMS; i++) {
 		int behaviour = options.behaviour[i];
@@ -159,8 +161,16 @@ static phys_addr_t take_early(u64 size_bytes, phys_addr_t limit, enum memblock_o
 	return memblock_alloc(&request);
 }
 
+/* Where page tables come from: early memory, and once that is closed the allocator. */
+static bool allocator_ready;
+
 static phys_addr_t take_table(void)
 {
+	if (allocator_ready) {
+		struct page *page = alloc_pages(GFP_ATOMIC, 0);
+
+		return page ? page_to_phys(page) : 0;
+	}
 	return take_early(PAGE_SIZE, BOOT_MAPPED_END, MEMBLOCK_PAGE_TABLES);
 }
 
@@ -256,10 +266,11 @@ static void run_kernel(void)
 	struct mm_options mm = {.min_free_kbytes = options.min_free_kbytes};
 
 	mm_init(&mm);
+	allocator_ready = true;
 	panic_memory_ready();
 	legacy_irqs_init();
 	irq_restore(RFLAGS_IF);
-	report_accounting();
+	check_accounting();
 	print_summary();
 	klog(LOG_NOTICE, "highwater", "%llu ms from entry to prompt",
 	     (unsigned long long)time_since_entry_ns() / 1000000);

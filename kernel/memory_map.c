@@ -20,13 +20,16 @@ struct memory_map machine_memory_map;
 #define MAX_ADDR ((phys_addr_t)1 << PHYS_ADDR_BITS_MAX)
 #define MAX_PFN  pfn_down(MAX_ADDR)
 
-/* The range as pages: RAM inward, anything else outward. A sum that wraps ends at the top. */
+/*
+ * The range as pages: RAM inward, anything else outward. A sum that wraps ends at the top. A range
+ * of length 0 is none: rounded outward it would cost the page around it.
+ */
 static void to_pages(const struct boot_mem_range *range, pfn_t *start, pfn_t *end)
 {
 	phys_addr_t base = MIN(range->base, MAX_ADDR);
 	phys_addr_t limit = base + MIN(range->size_bytes, MAX_ADDR - base);
 
-	if (range->type == BOOT_MEM_AVAILABLE) {
+	if (range->type == BOOT_MEM_AVAILABLE || range->size_bytes == 0) {
 		*start = pfn_up(base);
 		*end = pfn_down(limit);
 	} else {

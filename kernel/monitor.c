@@ -8,6 +8,7 @@
  * Waiting for input halts the CPU until an interrupt: the serial port's, or the tick's, which
  * bounds the wait if the port's is lost.
  */
+#include <arch/irq.h>
 #include <base/errno.h>
 #include <base/string.h>
 #include <kernel/monitor.h>
@@ -17,27 +18,8 @@
 #include <x86/machine.h>
 #include <x86/serial.h>
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-int monitor_split(char *line, char **words, int max)
-{
-	int nr = 0;
-
-	for (;;) {
-		while (is_blank(*line))
-			*line++ = '\0';
-		if (*line == '\0')
-			return nr;
-		if (nr == max)
-			return -E2BIG;
-		words[nr++] = line;
-		while (*line != '\0' && !is_blank(*line))
-			line++;
-	}
-}
+/* Of the text that is being run. */
+static u32 nr_failed;
 
 const struct monitor_command *monitor_find(const char *name)
 {
@@ -68,7 +50,7 @@ static int run_command(char *text)
 {
 	const struct monitor_command *command;
 	char *words[MONITOR_MAX_WORDS];
-	int nr = monitor_split(text, words, ARRAY_SIZE(words));
+	int nr = split_words(text, words, ARRAY_SIZE(words));
 
 	if (nr == 0)
 		return 0;
@@ -85,11 +67,13 @@ static int run_command(char *text)
 	return command->run(nr, words);
 }
 
+/* A text inside a text is one that a test runs: its failures are that test's to judge. */
 u32 monitor_run(const char *text)
 {
 	char one[MONITOR_LINE_BYTES];
-	u32 failed = 0;
+	u32 outer = nr_failed, failed;
 
+	nr_failed = 0;
 	while (*text != '\0') {
 		const char *end = strchr(text, ';');
 		size_t len = end ? (size_t)(end - text) : strlen(text);
@@ -97,15 +81,37 @@ u32 monitor_run(const char *text)
 		if (len >= sizeof(one)) {
 			kprintf("command too long: at most %d characters\n",
 				MONITOR_LINE_BYTES - 1);
-			failed++;
+			nr_failed++;
 		} else {
 			memcpy(one, text, len);
 			one[len] = '\0';
-			failed += run_command(one) != 0;
+			nr_failed += run_command(one) != 0;
 		}
 		text += len + (end != NULL);
 	}
+	failed = nr_failed;
+	nr_failed = outer;
 	return failed;
+}
+
+bool monitor_has_failed(void)
+{
+	return nr_failed > 0;
+}
+
+/*
+ * The next byte. Looking and going to sleep are one step with interrupts off: a byte that comes
+ * between them would otherwise wait for the next tick.
+ */
+static char wait_for_byte(void)
+{
+	unsigned long flags = irq_save();
+	int c;
+
+	while ((c = serial_getc()) < 0)
+		machine_idle();
+	irq_restore(flags);
+	return (char)c;
 }
 
 _Noreturn void monitor(void)
@@ -114,15 +120,9 @@ _Noreturn void monitor(void)
 
 	kprintf("`help` lists the commands.\nhw> ");
 	for (;;) {
-		int c = serial_getc();
-
-		if (c < 0) {
-			machine_idle();
+		if (!line_editor_feed(&editor, wait_for_byte(), console_write))
 			continue;
-		}
-		if (!line_editor_feed(&editor, (char)c, console_write))
-			continue;
-		if (editor.too_long)
+		if (editor.excess > 0)
 			kprintf("line too long: at most %d characters\n", MONITOR_LINE_BYTES - 1);
 		else
 			monitor_run(editor.text);

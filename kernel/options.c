@@ -12,7 +12,8 @@
  * as it is: GRUB writes one before quotes. GRUB has dropped the kernel's file name.
  *
  * Nothing on the line can stop the boot. What is not understood is said and left out: a word
- * whose quote is never closed may have swallowed others, so it is not guessed at.
+ * whose quote is never closed may have swallowed others, so it is not guessed at; the last word
+ * of a line that was too long may be half of one.
  *
  * Pure but for the log: this file runs on the host, too.
  */
@@ -63,7 +64,7 @@ static const struct option table[] = {
 	 .sentence = "start of every random sequence of the tests"},
 	{"loglevel", OPTION_NUMBER, FIELD(loglevel), .max = LOG_DEBUG, .default_text = "6",
 	 .sentence = "print log lines up to this level: 3 errors, 4 warnings, 6 information, "
-		     "7 all"},
+		     "7 all; a panic is printed at any"},
 	{"numa", OPTION_SWITCH, FIELD(numa), .choices = "off|on", .default_text = "on",
 	 .sentence = "off: ignore what the firmware says, one node owns everything"},
 	{"mem", OPTION_SIZE, FIELD(mem_bytes), .min = MiB(4), .max = TiB(64), .default_note = "all",
@@ -212,15 +213,20 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+static const char *skip_blanks(const char *at)
+{
+	while (is_blank(*at))
+		at++;
+	return at;
+}
+
 /* The next word, without quotes, of WORD_BYTES at most; *line moves behind it. */
 static enum word_result next_word(const char **line, char *word)
 {
-	const char *at = *line;
+	const char *at = skip_blanks(*line);
 	size_t len = 0;
 	bool quoted = false, fits = true;
 
-	while (is_blank(*at))
-		at++;
 	if (*at == '\0')
 		return WORD_NONE;
 	for (; *at != '\0' && (quoted || !is_blank(*at)); at++) {
@@ -293,6 +299,49 @@ u32 options_parse(struct options *out, const char *cmdline)
 		refused++;
 	}
 	return refused;
+}
+
+/* The word that the line ends in; the line's end if a blank shows that the last word is whole. */
+static char *last_word(char *line)
+{
+	char word[WORD_BYTES];
+	const char *start, *at = line;
+
+	do {
+		start = at = skip_blanks(at);
+	} while (next_word(&at, word) != WORD_NONE && *at != '\0');
+	return line + (start - line);
+}
+
+/* Is there text behind the NUL that ends it? */
+static bool goes_on(const char *text, size_t bytes)
+{
+	for (size_t i = strlen(text); i < bytes; i++)
+		if (text[i] != '\0')
+			return true;
+	return false;
+}
+
+u32 options_parse_line(struct options *out, const char *whose, char *text, size_t size,
+		       size_t length)
+{
+	u32 refused = 0;
+
+	if (goes_on(text, MIN(length, size - 1))) {
+		klog(LOG_ERR, "options",
+		     "%s command line: what follows a NUL at byte %u is left out", whose,
+		     (u32)strlen(text));
+		refused++;
+	} else if (length >= size) {
+		char *cut = last_word(text);
+
+		klog(LOG_ERR, "options",
+		     "%s command line has more than %u bytes: from '%.40s' on it is left out",
+		     whose, (u32)size - 1, cut);
+		*cut = '\0';
+		refused++;
+	}
+	return refused + options_parse(out, text);
 }
 
 /* ---- What people read -------------------------------------------------------------------- */

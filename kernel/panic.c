@@ -111,7 +111,7 @@ void panic_begin(const char *prefix, const char *fmt, va_list args)
 	if (before >= 2)
 		machine_exit(EXIT_PANIC_CODE);
 	vsnprintf(message, sizeof(message), fmt, args);
-	klog(LOG_ERR, "panic", "%s%s%s", before ? "panic inside a panic: " : "", prefix, message);
+	klog(LOG_EMERG, "panic", "%s%s%s", before ? "panic inside a panic: " : "", prefix, message);
 	if (before)
 		machine_exit(EXIT_PANIC_CODE);
 }

@@ -10,6 +10,7 @@
 #include <mm/inspect.h>
 #include <mm/memblock.h>
 #include <mm/numa.h>
+#include <x86/paging.h>
 
 #include "commands.h"
 
@@ -112,7 +113,7 @@ int command_meminfo(int argc, char **argv)
 	print_total("MemTotal:", managed);
 	print_total("MemFree:", free);
 	print_total("KernelStack:", memblock_reserved_pages(MEMBLOCK_STACKS));
-	print_total("PageTables:", memblock_reserved_pages(MEMBLOCK_PAGE_TABLES));
+	print_total("PageTables:", paging_table_pages());
 	for_each_node(nid) {
 		if (!node_snapshot(nid, &node))
 			continue;

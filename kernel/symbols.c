@@ -8,12 +8,14 @@
  * A return address belongs to the function that made the call, but where that call is the last
  * instruction (it never returns) the address is already the next function's. So it is looked
  * up by the byte before it.
+ *
+ * Pure: the table and where it starts come from the linker, on the host from a test.
  */
-#include <arch/page.h>
 #include <base/format.h>
 #include <kernel/panic.h>
 
-/* From .ksyms. Offsets are from KERNEL_IMAGE_BASE; there is one more than there are names. */
+/* From .ksyms. Offsets are from ksyms_base; there is one more than there are names. */
+extern const u64 ksyms_base;
 extern const u32 ksyms_count;
 extern const u32 ksyms_offsets[];
 extern const u32 ksyms_name_offsets[];
@@ -43,12 +45,13 @@ static void format(uintptr_t addr, uintptr_t lookup, char *buf, size_t size)
 {
 	u32 i;
 
-	if (lookup < KERNEL_IMAGE_BASE || !find((u32)(lookup - KERNEL_IMAGE_BASE), &i)) {
+	if (lookup < ksyms_base || lookup - ksyms_base > UINT32_MAX ||
+	    !find((u32)(lookup - ksyms_base), &i)) {
 		snprintf(buf, size, "0x%lx", (unsigned long)addr);
 		return;
 	}
 	snprintf(buf, size, "%s+0x%lx/0x%x", ksyms_names + ksyms_name_offsets[i],
-		 (unsigned long)(addr - KERNEL_IMAGE_BASE - ksyms_offsets[i]),
+		 (unsigned long)(addr - ksyms_base - ksyms_offsets[i]),
 		 ksyms_offsets[i + 1] - ksyms_offsets[i]);
 }
 

@@ -22,7 +22,8 @@
  *
  * Every plan comes before what it counts, so a run that ends early cannot look complete. Not
  * matching anything is a failure as well: each glob that chose no case is a test of its own, and
- * not ok. A case that checked nothing fails: it proves nothing.
+ * not ok, and so is a list that has no glob in it (","). A case that checked nothing fails: it
+ * proves nothing.
  *
  * What differs between the kernel and the host (where output goes, who watches the time) is
  * behind ktest_write() and ktest_env_run(). No allocation, no state between runs.
@@ -44,8 +45,10 @@ extern const struct ktest_suite *const __stop_ktest_suites[];
 
 /* ---- Output ------------------------------------------------------------------------------ */
 
-/* prefix, text, newline, in one piece: a log line cannot come between. A text that is too long ends
- * in "...". */
+/*
+ * prefix, text, newline, in one piece: a log line cannot come between. A text that is too long ends
+ * in "...".
+ */
 static void vwrite_line(const char *prefix, const char *fmt, va_list args)
 {
 	char line[LINE_BYTES + 1];
@@ -231,7 +234,7 @@ static u32 count_top_level(const char *globs)
 		nr++;
 	while (next_glob(&globs, &glob, &len))
 		nr += glob_chooses_nothing(glob, len);
-	return nr;
+	return MAX(nr, 1u); /* nothing at all is a failure, and has a line */
 }
 
 /* ---- Running ----------------------------------------------------------------------------- */
@@ -282,12 +285,11 @@ struct ktest_summary ktest_run(const char *globs, u64 seed)
 {
 	struct ktest_summary total = {0};
 	const struct ktest_suite *suite = NULL;
-	const char *glob;
+	const char *glob, *all;
 	size_t len;
 	u32 number = 0;
 
-	if (!globs)
-		globs = "";
+	all = globs = globs ? globs : "";
 	write_line("", "KTAP version 1");
 	write_line("", "1..%u", count_top_level(globs));
 	while ((suite = next_suite(globs, suite)))
@@ -297,6 +299,11 @@ struct ktest_summary ktest_run(const char *globs, u64 seed)
 			continue;
 		write_line("# ", "no suite or case is called '%.*s'", (int)len, glob);
 		write_line("", "not ok %u %.*s", ++number, (int)len, glob);
+		total.failed++;
+	}
+	if (number == 0) {
+		write_line("# ", "'%s' names no suite and no case", all);
+		write_line("", "not ok 1 nothing");
 		total.failed++;
 	}
 	write_line("", "# Totals: pass:%u fail:%u skip:%u", total.passed, total.failed,

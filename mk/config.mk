@@ -40,11 +40,12 @@ WARNINGS += -Werror
 endif
 
 # No red zone: interrupts use the stack below rsp. No FPU or SSE: their state is not saved. The
-# kernel code model puts symbols into the top 2 GiB, and knows no position independence.
+# kernel code model puts symbols into the top 2 GiB, and knows no position independence. No sibling
+# calls: a jump in place of a call leaves no frame, and a backtrace would name the wrong caller.
 KERNEL_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone -mcmodel=kernel \
 		 -mgeneral-regs-only -fcf-protection=none -fno-asynchronous-unwind-tables \
 		 -fno-strict-aliasing -fno-stack-protector -fno-omit-frame-pointer \
-		 -Iinclude -Iarch/x86_64/include $(WARNINGS)
+		 -fno-optimize-sibling-calls -Iinclude -Iarch/x86_64/include $(WARNINGS)
 # 4 KiB file alignment keeps the multiboot2 header within the 32 KiB that a loader searches.
 KERNEL_LDFLAGS := -nostdlib -static -z max-page-size=0x1000 -z noexecstack --build-id=none
 

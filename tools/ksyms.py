@@ -10,9 +10,9 @@ The kernel is linked twice:
 The table grows between the passes. That moves nothing it describes, because linker.ld puts .ksyms
 behind all text and the table holds text symbols only; --verify proves it at each build.
 
-Layout (kernel/symbols.c reads it): ksyms_count, then ksyms_count + 1 offsets from
-KERNEL_IMAGE_BASE in ascending order (the last one ends the last symbol), as many offsets into
-ksyms_names, and the names, each ended by NUL.
+Layout (kernel/symbols.c reads it): ksyms_base, which is KERNEL_IMAGE_BASE; ksyms_count, then
+ksyms_count + 1 offsets from that base in ascending order (the last one ends the last symbol), as
+many offsets into ksyms_names, and the names, each ended by NUL.
 """
 
 import argparse
@@ -48,8 +48,9 @@ def assembly(symbols):
     out = [
         "# Written by tools/ksyms.py: the kernel's text symbols.",
         '\t.section .ksyms,"a"',
-        "\t.balign 4",
-        "\t.globl ksyms_count, ksyms_offsets, ksyms_name_offsets, ksyms_names",
+        "\t.balign 8",
+        "\t.globl ksyms_base, ksyms_count, ksyms_offsets, ksyms_name_offsets, ksyms_names",
+        f"ksyms_base:\n\t.quad {KERNEL_IMAGE_BASE:#x}",
         f"ksyms_count:\n\t.long {len(symbols)}",
         "ksyms_offsets:",
     ]

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Boots the ISO in QEMU on one of the machines of tests/topologies/.
 
-Without a mode the terminal is the guest's console (Ctrl-A X leaves), unless the command line asks
-for tests: that is --test, which reads the output as KTAP and wants a complete plan and success.
---run wants success only. The exit code is 0, or 1 for failure, 2 for a panic, 124 for a run that
-did not end in time.
+Without a mode the terminal is the guest's console (Ctrl-A X leaves), unless the command line says
+that the guest leaves by itself. `test` is --test, which reads the output as KTAP and wants a
+complete plan and success. `run=` without `monitor` is --run, which wants success, and of a KTAP
+report in the output that it is complete and without failures. The exit code is 0, or 1 for failure,
+2 for a panic, 124 for a run that did not end in time.
 
 The kernel's command line and further QEMU arguments come from the environment, as
 HIGHWATER_CMDLINE and HIGHWATER_QEMUEXTRA: they hold quotes that no shell should see.
@@ -34,18 +35,22 @@ def arguments():
                         help="for --test and --run (default %(default)s)")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--test", action="store_true", help="success is a complete KTAP plan")
-    mode.add_argument("--run", action="store_true", help="success is the guest's exit code")
+    mode.add_argument("--run", action="store_true",
+                      help="success is the guest's exit code, and no KTAP that says otherwise")
     mode.add_argument("--gdb", action="store_true", help="wait for a debugger on port 1234")
     return parser.parse_args()
 
 
-def asks_for_tests(cmdline):
-    """Does the kernel leave by itself after a KTAP plan? `test` or `test=GLOB`, as it reads words."""
+def mode_of(cmdline):
+    """"test" or "run" if the kernel leaves by itself after that, as it reads words; else None."""
     try:
         words = shlex.split(cmdline)
     except ValueError:  # a quote without an end: the kernel will say so
         words = cmdline.split()
-    return any(word.split("=")[0] == "test" for word in words)
+    if any(word.split("=")[0] == "test" for word in words):
+        return "test"
+    commands = [word.partition("=")[2] for word in words if word.split("=")[0] == "run"]
+    return "run" if commands and commands[-1] and "monitor" not in words else None
 
 
 def interactive(command, workdir):
@@ -86,8 +91,9 @@ def main():
     options = arguments()
     signal.signal(signal.SIGTERM, terminate)
     cmdline = os.environ.get("HIGHWATER_CMDLINE", "")
-    if not options.run and not options.gdb and asks_for_tests(cmdline):
-        options.test = True
+    if not (options.test or options.run or options.gdb):
+        options.test = mode_of(cmdline) == "test"
+        options.run = mode_of(cmdline) == "run"
     captures = options.test or options.run
     try:
         machine = topology.load(options.topology)

@@ -5,12 +5,12 @@ that the tests notice.
 A mutant is a patch with a header:
 
     Subject: buddy: the split keeps the upper half twice
-    Killed-by: host:buddy,page_alloc kernel:page_alloc.*
+    Killed-by: host:buddy,page_alloc kernel:page_alloc.* qemu:bad_input
     Topology: four                    (for kernel:, default two)
 
-`host:` names suites or cases of the host's test binary, `kernel:` those inside the kernel. The
-mutant is applied to a copy of the tree with its built objects, built, and the named tests are
-run, host first. It is killed when one of them fails, panics, or does not end in time; it lives when
+`host:` names suites or cases of the host's test binary, `kernel:` those inside the kernel, `qemu:`
+tests of tests/qemu by a part of their name. The mutant is applied to a copy of the tree with its built objects, built, and the named tests are
+run, in this order. It is killed when one of them fails, panics, or does not end in time; it lives when
 all pass. A patch that does not apply or compile is an error as bad as one that lives. The same
 tests must pass on the tree as it is: otherwise a misspelt name would kill everything.
 
@@ -31,7 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PATCHES = ROOT / "tests" / "mutants"
 AREA = ROOT / "build" / "mutants"
 PARALLEL = 2
-BUILD_LIMIT, HOST_LIMIT, KERNEL_LIMIT = 600, 300, 120
+WHERE = ["host", "kernel", "qemu"]
+BUILD_LIMIT, HOST_LIMIT, KERNEL_LIMIT, QEMU_LIMIT = 600, 300, 120, 300
 
 # What a copy needs. build/ goes along so that only what the patch touches is compiled again.
 PARTS = ["Makefile", "arch", "boot", "build/highwater.elf", "build/highwater.iso", "build/host",
@@ -61,9 +62,9 @@ def read(path):
     killers = [tuple(item.split(":", 1)) for item in fields.get("Killed-by", "").split()]
     if "Subject" not in fields or not killers:
         raise Broken("the header lacks Subject: or Killed-by:")
-    if any(len(item) != 2 or item[0] not in ("host", "kernel") for item in killers):
-        raise Broken("Killed-by: is host:GLOB[,GLOB] or kernel:GLOB[,GLOB], with blanks between")
-    killers.sort()  # the host's first: they take a fraction of the time
+    if any(len(item) != 2 or item[0] not in WHERE for item in killers):
+        raise Broken("Killed-by: is host:, kernel: or qemu:, and names with commas between")
+    killers.sort(key=lambda item: WHERE.index(item[0]))  # what takes least time first
     return Mutant(path, fields["Subject"], killers, fields.get("Topology", "two"))
 
 
@@ -92,6 +93,10 @@ def passes(tree, where, globs, topology):
     if where == "host":
         make(tree, "build/host/tests-asan")
         code, output = run(tree, ["build/host/tests-asan", globs], HOST_LIMIT)
+    elif where == "qemu":
+        make(tree, "build/highwater.iso", "build/host/tests-asan")
+        code, output = run(tree, [sys.executable, "-B", "tests/qemu/run.py", "-n", "1", "-k",
+                                  globs.replace(",", " or ")], QEMU_LIMIT)  # fmt: skip
     else:
         make(tree, "build/highwater.iso")
         code, output = run(
@@ -100,7 +105,7 @@ def passes(tree, where, globs, topology):
              "--timeout", str(KERNEL_LIMIT)],
             KERNEL_LIMIT + 30, HIGHWATER_CMDLINE=f"test={globs}", HIGHWATER_QEMUEXTRA="",
         )  # fmt: skip
-    failed = re.findall(r"^\s*not ok \d+ (\S+)", output, re.MULTILINE)
+    failed = re.findall(r"^\s*(?:not ok \d+|FAILED) (\S+)", output, re.MULTILINE)
     return code == 0, failed[0] if failed else f"exit {code}"
 
 

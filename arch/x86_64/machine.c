@@ -1,16 +1,17 @@
 /*
  * Leaving the machine, and waiting in it.
  *
- * Under QEMU the isa-debug-exit device ends the process with a code of ours. Elsewhere success
- * means power-off: properly that takes the DSDT's \_S5 object, which needs an AML interpreter, so
- * only the fixed port of QEMU's chipsets is tried. What is left is to say so and to halt: a machine
- * that failed should stay as it is, for its last lines to be read.
+ * Under QEMU the isa-debug-exit device ends the process with a code of ours. Without that device
+ * a line says how the run ended, and the power is switched off: a machine that nobody looks at must
+ * not run for ever because it failed. Properly that takes the DSDT's \_S5 object, which needs an
+ * AML interpreter, so only the fixed port of QEMU's chipsets is tried. What is left is to halt.
  *
  * Reboot tries what PCs understand, oldest first: the keyboard controller's reset line, the
  * chipset's reset control, and at last a triple fault.
  */
 #include <x86/io.h>
 #include <x86/machine.h>
+#include <x86/serial.h>
 
 #include <arch/cpu.h>
 #include <arch/irq.h>
@@ -42,12 +43,19 @@ static _Noreturn void halt_forever(void)
 _Noreturn void machine_exit(enum machine_exit_code code)
 {
 	irq_save();
-	outb(DEBUG_EXIT_PORT, (u8)code);
-	if (code == EXIT_SUCCESS_CODE) {
-		outw(QEMU_PM1A_CONTROL, PM1_SLEEP_S5);
-		for (u32 i = 0; i < POWER_OFF_POLLS; i++)
-			cpu_relax();
+	if (serial_flush() > 0 && code == EXIT_SUCCESS_CODE) {
+		kprintf("machine: output was lost: this is no success\n");
+		serial_flush();
+		code = EXIT_FAILURE_CODE;
 	}
+	outb(DEBUG_EXIT_PORT, (u8)code);
+	kprintf("machine: %s; switching off\n", code == EXIT_SUCCESS_CODE   ? "success"
+						: code == EXIT_FAILURE_CODE ? "FAILURE"
+									    : "PANIC");
+	serial_flush();
+	outw(QEMU_PM1A_CONTROL, PM1_SLEEP_S5);
+	for (u32 i = 0; i < POWER_OFF_POLLS; i++)
+		cpu_relax();
 	kprintf("machine halted: it may be switched off now\n");
 	halt_forever();
 }
@@ -60,6 +68,7 @@ _Noreturn void machine_reboot(void)
 	} __packed no_idt = {0, 0};
 
 	irq_save();
+	serial_flush();
 	for (u32 i = 0; i < KEYBOARD_WAIT_LIMIT; i++) {
 		if (!(inb(KEYBOARD_STATUS) & KEYBOARD_INPUT_FULL))
 			break;

@@ -49,8 +49,7 @@ phys_addr_t pagetable_new(struct page_tables *tables)
 	return phys;
 }
 
-/* Handles the page or the existing mapping at virt; returns how far that reaches, 0 without memory.
- */
+/* Handles the page or the existing mapping at virt; returns how far that reaches, 0: no memory. */
 static u64 map_step(struct page_tables *tables, uintptr_t virt, phys_addr_t phys, u64 left,
 		    u64 rights, enum page_level largest)
 {
@@ -124,28 +123,41 @@ bool pagetable_is_free(const struct page_tables *tables, uintptr_t virt, u64 siz
 	return true;
 }
 
-/* Depth at most LEVEL_ROOT. */
-static u64 count_wx(phys_addr_t phys, u32 level, bool writable, bool executable)
+/* Bit 47 decides all above it: addresses are sign-extended. */
+static uintptr_t canonical(uintptr_t virt)
+{
+	return (uintptr_t)((s64)(virt << 16) >> 16);
+}
+
+/* A right holds if every level grants it. Depth at most LEVEL_ROOT. */
+static void visit(phys_addr_t phys, u32 level, const struct paging_leaf *above,
+		  void (*fn)(const struct paging_leaf *leaf, void *arg), void *arg)
 {
 	const u64 *table = table_at(phys);
-	u64 found = 0;
 
 	for (u32 i = 0; i < ENTRIES; i++) {
-		u64 entry = table[i];
-		bool w = writable && (entry & PTE_WRITABLE);
-		bool x = executable && !(entry & PTE_NX);
+		u64 entry = table[i], span = level_span(level);
+		struct paging_leaf here = {
+			.virt = canonical(above->virt + i * span),
+			.phys = entry & PTE_ADDRESS & ~(span - 1),
+			.size_bytes = span,
+			.writable = above->writable && (entry & PTE_WRITABLE),
+			.executable = above->executable && !(entry & PTE_NX),
+		};
 
 		if (!(entry & PTE_PRESENT))
 			continue;
 		if (is_leaf(entry, level))
-			found += w && x;
+			fn(&here, arg);
 		else
-			found += count_wx(entry & PTE_ADDRESS, level - 1, w, x);
+			visit(entry & PTE_ADDRESS, level - 1, &here, fn, arg);
 	}
-	return found;
 }
 
-u64 pagetable_count_wx(const struct page_tables *tables)
+void pagetable_for_each_leaf(const struct page_tables *tables,
+			     void (*fn)(const struct paging_leaf *leaf, void *arg), void *arg)
 {
-	return count_wx(tables->root, LEVEL_ROOT, true, true);
+	static const struct paging_leaf everything = {.writable = true, .executable = true};
+
+	visit(tables->root, LEVEL_ROOT, &everything, fn, arg);
 }

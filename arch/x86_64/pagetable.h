@@ -8,6 +8,7 @@
 
 #include <arch/page.h>
 #include <base/types.h>
+#include <x86/paging.h>
 
 #define PTE_PRESENT  (1ull << 0)
 #define PTE_WRITABLE (1ull << 1)
@@ -18,8 +19,7 @@
 #define PTE_NX       (1ull << 63)
 #define PTE_ADDRESS  0x000ffffffffff000ull
 
-/* Accessed and dirty are set beforehand: nobody reads them, and the CPU then never writes tables.
- */
+/* Accessed and dirty are set beforehand: nobody asks, and the CPU then never writes tables. */
 #define RIGHTS_READ    (PTE_PRESENT | PTE_ACCESSED | PTE_GLOBAL | PTE_NX)
 #define RIGHTS_WRITE   (RIGHTS_READ | PTE_WRITABLE | PTE_DIRTY)
 #define RIGHTS_EXECUTE (RIGHTS_READ & ~PTE_NX)
@@ -50,7 +50,8 @@ u64 pagetable_lookup(const struct page_tables *tables, uintptr_t virt, u64 *span
 /* Is nothing of [virt, virt + size) mapped? */
 bool pagetable_is_free(const struct page_tables *tables, uintptr_t virt, u64 size_bytes);
 
-/* How many leaf entries are writable and executable at once. */
-u64 pagetable_count_wx(const struct page_tables *tables);
+/* Calls fn for every leaf, in order of address. */
+void pagetable_for_each_leaf(const struct page_tables *tables,
+			     void (*fn)(const struct paging_leaf *leaf, void *arg), void *arg);
 
 #endif

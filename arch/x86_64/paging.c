@@ -5,7 +5,7 @@
  * out what memory there is. paging_init() then builds the final ones from pages that its caller
  * provides and switches over; the low half is gone with the old ones.
  *
- * Rights (PAGING-1: nothing is both writable and executable):
+ * Rights (PAGING-1 to PAGING-4 of <x86/paging.h>, which kernel/check.c executes):
  *
  *	image     text RX, rodata and symbols R, data RW, 4 KiB pages; the boot section nowhere
  *	direct    RAM RW, with the largest pages the CPU has. The alias of what is read-only in the
@@ -17,13 +17,13 @@
  * All but text is NX, and all is global: there is one address space.
  *
  * The direct map covers exactly the ranges it is given, rounded outward to 4 KiB, never more: what
- *is next to RAM may be a device, and a large page over both would let the CPU read ahead into it.
+ * is next to RAM may be a device, and a large page over both would let the CPU read ahead into it.
  * Mapping fills only what is not mapped yet, so the order of the steps decides which rights win:
  * first the read-only alias, then RAM, then firmware ranges.
  *
  * Firmware tables asked for before paging_init() are reached through the entry's tables, which
  * cover 4 GiB (a table above that gets entries of its own there, from a small pool), and are noted
- *so that paging_init() maps them again.
+ * so that paging_init() maps them again.
  *
  * Locking: none. Set-up is the boot CPU's; later callers are serialised by their own.
  *
@@ -250,9 +250,9 @@ bool paging_translate(uintptr_t virt, phys_addr_t *phys)
 	return entry;
 }
 
-u64 paging_check_wx(void)
+void paging_for_each_leaf(void (*fn)(const struct paging_leaf *leaf, void *arg), void *arg)
 {
-	return pagetable_count_wx(&kernel_tables);
+	pagetable_for_each_leaf(&kernel_tables, fn, arg);
 }
 
 u64 paging_table_pages(void)

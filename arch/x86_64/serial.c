@@ -2,10 +2,13 @@
  * COM1, a 16550 UART: the console.
  *
  * Output is polled: when the transmitter is empty its FIFO takes 16 bytes, which are written with
- * interrupts off so that a handler that prints cannot overfill it. The wait for "empty" is bounded;
- * once it has run out, the device counts as stuck and each further burst looks only once, so that a
- * dead console costs nothing. A machine without COM1 is found by the scratch register, and output
- * is dropped.
+ * interrupts off so that a handler that prints cannot overfill it. A UART of its own drains in 1.4
+ * ms; under QEMU it waits for whoever reads the other end, which may be a pager. So the wait for
+ * "empty" is long, and bounded by the clock. Once it has run out the device counts as stuck:
+ * further bursts look only once, so that a dead console costs no more time, and their bytes are
+ * counted. When it takes bytes again, "[N bytes lost]" comes first; and a run that has lost output
+ * does not end in success (machine_exit), because nobody can have read that it was one. A machine
+ * without COM1 is found by the scratch register: output is dropped there, and nothing is lost.
  *
  * Input goes into a ring of our own, filled by the receive interrupt, or by serial_getc() as long
  * as interrupts are not in use. A full ring is not drained further: the interrupt is masked until
@@ -19,6 +22,7 @@
 
 #include <arch/cpu.h>
 #include <arch/irq.h>
+#include <base/format.h>
 
 #define COM1                 0x3f8
 
@@ -36,18 +40,24 @@
 #define LINE_DIVISOR_LATCH   0x80
 #define MODEM_DTR_RTS_OUT2   0x0b /* OUT2 lets the interrupt through to the controller */
 #define STATUS_DATA_READY    0x01
-#define STATUS_TRANSMIT_FREE 0x20
+#define STATUS_TRANSMIT_FREE 0x20 /* the FIFO is empty */
+#define STATUS_TRANSMIT_DONE 0x40 /* and nothing is on its way out of the UART */
 
 #define DIVISOR_115200       1
 #define FIFO_BYTES           16
 
-/* Polls of the status register: a FIFO takes 1.4 ms to drain, a read of a port at most about 1 us.
- */
-#define TRANSMIT_WAIT_LIMIT 100000
+/* For a FIFO to empty: somebody who reads at all has read by then. */
+#define TRANSMIT_WAIT_NS 10000000000ull
 
-#define RING_BYTES          256
+#define RING_BYTES       256
 
-static bool present, stuck;
+static bool present;
+
+/* The output; whoever prints holds the console's lock, or is past caring (kernel/printk.c). */
+static bool stuck;
+static u32 burst_bytes;     /* of the last burst: what may still be in the FIFO */
+static u64 unreported_lost; /* since the last "[N bytes lost]" */
+static u64 lost;            /* since the boot */
 
 /* Guarded by interrupts off: the handler fills it, too. Free-running indices, modulo RING_BYTES. */
 static u8 ring[RING_BYTES];
@@ -69,36 +79,67 @@ void serial_init(void)
 	outb(UART_MODEM, MODEM_DTR_RTS_OUT2);
 }
 
-static bool wait_transmitter(void)
+/* Before time_init() has measured the TSC the limit is shorter on a fast CPU: some seconds. */
+static bool wait_transmitter(u8 status)
 {
-	u32 limit = stuck ? 1 : TRANSMIT_WAIT_LIMIT;
+	u64 begin = arch_timestamp();
 
-	for (u32 i = 0; i < limit; i++) {
-		if (inb(UART_LINE_STATUS) & STATUS_TRANSMIT_FREE) {
+	for (;;) {
+		if (inb(UART_LINE_STATUS) & status) {
 			stuck = false;
 			return true;
 		}
+		if (stuck || arch_timestamp_to_ns(arch_timestamp() - begin) >= TRANSMIT_WAIT_NS)
+			break;
 		cpu_relax();
 	}
 	stuck = true;
 	return false;
 }
 
-/* At most FIFO_BYTES bytes on the wire. */
-static void send_burst(const u8 *bytes, u32 nr)
+static void count_lost(u64 nr)
+{
+	unreported_lost += nr;
+	lost += nr;
+}
+
+/* At most FIFO_BYTES bytes on the wire. Interrupts off. */
+static bool try_burst(const char *bytes, u32 nr)
+{
+	if (!wait_transmitter(STATUS_TRANSMIT_FREE))
+		return false;
+	for (u32 i = 0; i < nr; i++)
+		outb(UART_DATA, (u8)bytes[i]);
+	burst_bytes = nr;
+	return true;
+}
+
+/* False if it is stuck again; then what was lost stays to be said. */
+static bool say_what_was_lost(void)
+{
+	char text[48];
+	u32 len = (u32)snprintf(text, sizeof(text), "\r\n[%llu bytes lost]\r\n",
+				(unsigned long long)unreported_lost);
+
+	for (u32 at = 0; at < len; at += FIFO_BYTES)
+		if (!try_burst(text + at, MIN((u32)FIFO_BYTES, len - at)))
+			return false;
+	unreported_lost = 0;
+	return true;
+}
+
+static void send_burst(const char *bytes, u32 nr)
 {
 	unsigned long flags = irq_save();
 
-	if (wait_transmitter()) {
-		for (u32 i = 0; i < nr; i++)
-			outb(UART_DATA, bytes[i]);
-	}
+	if ((unreported_lost && !say_what_was_lost()) || !try_burst(bytes, nr))
+		count_lost(nr);
 	irq_restore(flags);
 }
 
 void serial_write(const char *bytes, size_t len)
 {
-	u8 burst[FIFO_BYTES];
+	char burst[FIFO_BYTES];
 	u32 nr = 0;
 
 	if (!present)
@@ -106,7 +147,7 @@ void serial_write(const char *bytes, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		if (bytes[i] == '\n')
 			burst[nr++] = '\r';
-		burst[nr++] = (u8)bytes[i];
+		burst[nr++] = bytes[i];
 		if (nr >= FIFO_BYTES - 1) { /* the next byte may be two on the wire */
 			send_burst(burst, nr);
 			nr = 0;
@@ -114,6 +155,18 @@ void serial_write(const char *bytes, size_t len)
 	}
 	if (nr)
 		send_burst(burst, nr);
+}
+
+u64 serial_flush(void)
+{
+	unsigned long flags = irq_save();
+	u64 nr = lost;
+
+	stuck = false; /* this is the last chance to be heard: worth the whole wait again */
+	if (present && !wait_transmitter(STATUS_TRANSMIT_DONE))
+		nr += burst_bytes;
+	irq_restore(flags);
+	return nr;
 }
 
 /* Moves received bytes into the ring while there is room. Interrupts off. Bounded by the ring. */

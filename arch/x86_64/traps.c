@@ -7,13 +7,13 @@
  *	       others     nobody sends them: a line in the log
  *
  * The kernel handles no exception: each is a defect, and the panic says in one line what it was.
- *All gates are interrupt gates, so handlers run with interrupts off and never nest, except that an
+ * All gates are interrupt gates, so handlers run with interrupts off and never nest, except that an
  * exception may hit a handler; NMI, debug, double fault and machine check have stacks of their own
  * (gdt.c).
  *
  * A stack that overflows touches the hole below it in the stack window. The CPU cannot push the
- *page fault's frame there either, so what arrives is a double fault, and CR2 still has the address
- *in the hole: that is how the message can name the stack.
+ * page fault's frame there either, so what arrives is a double fault, and CR2 still has the address
+ * in the hole: that is how the message can name the stack.
  *
  * Source: Intel SDM volume 3A, chapter "Interrupt and Exception Handling".
  */

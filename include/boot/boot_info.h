@@ -30,6 +30,7 @@ struct boot_mem_range {
 	u32 type; /* enum boot_mem_type; the firmware may use others: not RAM */
 };
 
+/* A module; the last ones stand for several each if there are more than BOOT_MAX_MODULES. */
 struct boot_module {
 	phys_addr_t start, end;
 	char name[64];
@@ -37,11 +38,19 @@ struct boot_module {
 
 struct boot_info {
 	char cmdline[BOOT_CMDLINE_BYTES];
+	u32 cmdline_bytes; /* the loader's whole line, without NUL: cut above if it did not fit */
 	char loader[64];
-	struct boot_mem_range mem[BOOT_MAX_MEM]; /* in the firmware's order, unchecked */
+	/*
+	 * Unchecked, and empty ranges left out. If the firmware has more ranges than fit, RAM is what is
+	 * missing, never what is not RAM: that would turn somebody's memory into ours.
+	 */
+	struct boot_mem_range mem[BOOT_MAX_MEM];
 	u32 nr_mem;
-	struct boot_module modules[BOOT_MAX_MODULES];
+	u32 nr_ram_left_out;
+	u64 ram_left_out_bytes;
+	struct boot_module modules[BOOT_MAX_MODULES]; /* together they cover every module */
 	u32 nr_modules;
+	u32 nr_modules_joined;  /* have no entry of their own */
 	u8 rsdp[BOOT_MAX_RSDP]; /* the 2.0 structure if the loader gave both */
 	u32 rsdp_bytes;         /* 0: none given */
 	bool efi;

@@ -22,21 +22,21 @@ const struct monitor_command *monitor_find(const char *name);
 #define MONITOR_LINE_BYTES 256
 #define MONITOR_MAX_WORDS  16
 
-/* Cuts `line` at blanks, in place. Returns the number of words, or -E2BIG if they are too many. */
-int monitor_split(char *line, char **words, int max);
-
 /* Runs the commands of a text, ';' between them. Returns how many failed. */
 u32 monitor_run(const char *text);
+/* Has a command of the text that is being run failed? For one that ends the machine. */
+bool monitor_has_failed(void);
 
 /*
  * The line a person is typing. Feed it the bytes that come in; it echoes through `echo`.
- * Returns true when a line is complete: then text is it, and the next byte starts another.
+ * Returns true when a line is complete: then text is it, and the next byte starts another. One with
+ * an excess is to be refused: what is missing may be what matters.
  */
 struct line_editor {
 	char text[MONITOR_LINE_BYTES];
 	size_t len;
 	bool complete; /* text is a line that was returned already */
-	bool too_long; /* there were more characters than fit */
+	size_t excess; /* characters typed past the end: they are nowhere */
 	bool after_cr; /* a '\n' now belongs to the '\r' before it */
 	u8 escape;     /* inside an escape sequence: 1 after ESC, 2 after ESC [ */
 };

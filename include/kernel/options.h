@@ -34,6 +34,15 @@ extern struct options options;
  * previous value stands. Returns how many words were not accepted.
  */
 u32 options_parse(struct options *out, const char *cmdline);
+
+/*
+ * The same for a line that comes from outside: `text` has room for `size` bytes, the last of them a
+ * NUL, and the line had `length`. Of one that was cut, the last word is left out, since it may be
+ * half of one; what stands behind a NUL is not read. Either is one error in the log; `whose`
+ * says there which line it was.
+ */
+u32 options_parse_line(struct options *out, const char *whose, char *text, size_t size,
+		       size_t length);
 void options_defaults(struct options *out);
 
 /* One option as people read it. */

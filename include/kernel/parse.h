@@ -1,6 +1,6 @@
 /*
- * Reading numbers, sizes and choices that a person typed: the command line and the monitor.
- * Pure; the whole text must be the value, and on false *value is untouched.
+ * Reading what a person typed, on the command line and in the monitor: words, numbers, sizes and
+ * choices. Pure; of a value the whole text must be it, and on false *value is untouched.
  */
 #ifndef KERNEL_PARSE_H
 #define KERNEL_PARSE_H
@@ -13,6 +13,9 @@ bool parse_u64(const char *text, u64 *value);
 bool parse_size(const char *text, u64 *bytes);
 /* Which of the choices ("off|on") it is, from 0. */
 bool parse_choice(const char *text, const char *choices, u32 *index);
+
+/* Cuts `line` at blanks, in place. Returns the number of words, or -E2BIG if they are too many. */
+int split_words(char *line, char **words, int max);
 
 /* How many characters must be inserted, deleted or replaced to turn one word into the other.
  * Only the first 31 characters of each count. */

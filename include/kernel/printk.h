@@ -2,8 +2,8 @@
  * The kernel's log: lines on the console, "[    0.012345] subsystem: text".
  *
  * Any context, also before anything else is set up and during a panic. Lines above the
- * log level (option loglevel, default 6) are not printed. Text that is longer than a buffer of
- * fixed size is cut, and ends with "...".
+ * log level (option loglevel, default 6) are not printed; no level hides LOG_EMERG. Text that is
+ * longer than a buffer of fixed size is cut, and ends with "...".
  */
 #ifndef KERNEL_PRINTK_H
 #define KERNEL_PRINTK_H
@@ -11,6 +11,7 @@
 #include <base/types.h>
 
 enum log_level {
+	LOG_EMERG = 0, /* why the kernel ends: printed always */
 	LOG_ERR = 3,
 	LOG_WARN = 4,
 	LOG_NOTICE = 5,

@@ -1,13 +1,36 @@
 /*
- * Values that a person typed, and how far a mistyped word is from a known one.
+ * Words and values that a person typed, and how far a mistyped word is from a known one.
  *
- * All functions take the whole text as the value: "12x" is no number. Overflow is a wrong value
+ * A value is the whole text: "12x" is no number. Overflow is a wrong value
  * and not a smaller one.
  */
+#include <base/errno.h>
 #include <base/string.h>
 #include <kernel/parse.h>
 
 #define EDIT_DISTANCE_MAX 31
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+int split_words(char *line, char **words, int max)
+{
+	int nr = 0;
+
+	for (;;) {
+		while (is_blank(*line))
+			*line++ = '\0';
+		if (*line == '\0')
+			return nr;
+		if (nr == max)
+			return -E2BIG;
+		words[nr++] = line;
+		while (*line != '\0' && !is_blank(*line))
+			line++;
+	}
+}
 
 /* The value of a digit in this base, or -1. */
 static int digit_value(char c, unsigned int base)

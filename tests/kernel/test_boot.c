@@ -47,6 +47,16 @@ static void interrupts_come(struct ktest *t)
 	EXPECT(t, !irqs_disabled());
 }
 
+/* Looking for work with interrupts off and then halting: what came in between ends the halt. */
+static void idle_is_entered_with_interrupts_off(struct ktest *t)
+{
+	unsigned long flags = irq_save();
+
+	machine_idle();
+	EXPECT(t, irqs_disabled());
+	irq_restore(flags);
+}
+
 static void irq_state_nests(struct ktest *t)
 {
 	unsigned long outer = irq_save(), inner;
@@ -79,13 +89,27 @@ static void log_counts_lines(struct ktest *t)
 {
 	struct printk_stats before = printk_stats(), after;
 
+	klog_set_level(LOG_WARN);
 	klog(LOG_ERR, "test", "a line of the suite 'boot'");
 	after = printk_stats();
 	EXPECT_EQ(t, after.lines, before.lines + 1);
 	EXPECT_EQ(t, after.cut, before.cut);
 
-	klog_set_level(LOG_WARN);
 	klog(LOG_INFO, "test", "not to be seen");
+	klog_set_level((enum log_level)options.loglevel);
+	after = printk_stats();
+	EXPECT_EQ(t, after.lines, before.lines + 1);
+	EXPECT_EQ(t, after.suppressed, before.suppressed + 1);
+}
+
+/* loglevel=0 hides errors; what a panic says it does not hide. */
+static void the_lowest_level_is_always_printed(struct ktest *t)
+{
+	struct printk_stats before = printk_stats(), after;
+
+	klog_set_level((enum log_level)0);
+	klog(LOG_ERR, "test", "not to be seen");
+	klog(LOG_EMERG, "test", "seen at any level");
 	klog_set_level((enum log_level)options.loglevel);
 	after = printk_stats();
 	EXPECT_EQ(t, after.lines, before.lines + 1);
@@ -98,7 +122,7 @@ static void log_cuts_long_lines(struct ktest *t)
 	struct printk_stats before = printk_stats();
 
 	memset(text, 'x', sizeof(text) - 1);
-	klog(LOG_ERR, "test", "long: %s", text);
+	klog(LOG_EMERG, "test", "long: %s", text);
 	EXPECT_EQ(t, printk_stats().lines, before.lines + 1);
 	EXPECT_EQ(t, printk_stats().cut, before.cut + 1);
 }
@@ -163,10 +187,17 @@ static void policy_is_what_the_options_say(struct ktest *t)
 }
 
 static const struct ktest_case cases[] = {
-	KTEST(time_goes_on),           KTEST(interrupts_come),
-	KTEST(irq_state_nests),        KTEST(spinlocks_know_their_owner),
-	KTEST(log_counts_lines),       KTEST(log_cuts_long_lines),
-	KTEST(symbols_name_functions), KTEST(backtrace_names_callers),
-	KTEST(stack_is_in_the_window), KTEST(policy_is_what_the_options_say),
+	KTEST(time_goes_on),
+	KTEST(interrupts_come),
+	KTEST(idle_is_entered_with_interrupts_off),
+	KTEST(the_lowest_level_is_always_printed),
+	KTEST(irq_state_nests),
+	KTEST(spinlocks_know_their_owner),
+	KTEST(log_counts_lines),
+	KTEST(log_cuts_long_lines),
+	KTEST(symbols_name_functions),
+	KTEST(backtrace_names_callers),
+	KTEST(stack_is_in_the_window),
+	KTEST(policy_is_what_the_options_say),
 };
 KTEST_SUITE(boot, cases);

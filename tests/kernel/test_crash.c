@@ -34,6 +34,7 @@ CRASH_SUITE(double_free);
 CRASH_SUITE(wrong_order);
 CRASH_SUITE(free_reserved);
 CRASH_SUITE(assert_lock);
+CRASH_SUITE(accounting);
 
 static void watchdog(struct ktest *t)
 {

@@ -77,6 +77,24 @@ static void overlap(struct ktest *t)
 	EXPECT_EQ(t, memory_map_pages(&map), 3 * 256 - 1);
 }
 
+/*
+ *	1M           1.5M+1             2M
+ *	|===========available===========|
+ *	             0 bytes, reserved        rounded outward it would be a page
+ */
+static void empty_ranges_are_none(struct ktest *t)
+{
+	phys_addr_t cursor = 0;
+
+	start();
+	add(MiB(1), MiB(1), BOOT_MEM_AVAILABLE);
+	add(MiB(1) + KiB(512) + 1, 0, BOOT_MEM_RESERVED);
+	memory_map_init(&map, &info, 0);
+	expect_range(t, &cursor, MiB(1), MiB(2));
+	expect_end(t, &cursor);
+	EXPECT_EQ(t, memory_map_pages(&map), 256);
+}
+
 static void ranges_that_touch_are_one(struct ktest *t)
 {
 	phys_addr_t cursor = 0;
@@ -132,10 +150,7 @@ static void cut(struct ktest *t)
 }
 
 static const struct ktest_case cases[] = {
-	KTEST(partial_pages_are_no_ram),
-	KTEST(overlap),
-	KTEST(ranges_that_touch_are_one),
-	KTEST(absurd_ranges),
-	KTEST(cut),
+	KTEST(partial_pages_are_no_ram),  KTEST(overlap),       KTEST(empty_ranges_are_none),
+	KTEST(ranges_that_touch_are_one), KTEST(absurd_ranges), KTEST(cut),
 };
 KTEST_SUITE(memory_map, cases);

@@ -135,6 +135,57 @@ static void too_long_words(struct ktest *t)
 	EXPECT_EQ(t, parse(line), 1);
 }
 
+/* Of a line that did not fit, its last word may be half of one; it starts before its quotes. */
+static void cut_lines_lose_their_last_word(struct ktest *t)
+{
+	static const struct {
+		const char *text;
+		u64 seed;
+		const char *run;
+	} lines[] = {
+		{"seed=2 run=numa seed=34", 2, "numa"},
+		{"seed=2 run=numa seed=34 ", 34, "numa"}, /* the blank ends it */
+		{"seed=2 run=\"numa; seed=3", 2, ""},
+		{"seed=2 \"run=a b\" \"seed=5", 2, "a b"},
+		{"seed=2 run=a\\\" seed=5", 2, "a\""},
+		{"seed=34", 1, ""},
+		{"  ", 1, ""},
+	};
+	static char text[64];
+
+	for (u32 i = 0; i < ARRAY_SIZE(lines); i++) {
+		size_t length = strlen(lines[i].text);
+
+		memcpy(text, lines[i].text, length + 1);
+		options_defaults(&parsed);
+		EXPECT_EQ(t, options_parse_line(&parsed, "a test's", text, length + 1, length + 1),
+			  1);
+		EXPECT_EQ(t, parsed.seed, lines[i].seed);
+		EXPECT_STREQ(t, parsed.run, lines[i].run);
+	}
+	memcpy(text, "seed=34", 8);
+	options_defaults(&parsed);
+	EXPECT_EQ(t, options_parse_line(&parsed, "a test's", text, 8, 7), 0); /* it fits */
+	EXPECT_EQ(t, parsed.seed, 34);
+}
+
+/* Zeros behind it are padding; text there was meant. */
+static void text_behind_a_nul_is_refused(struct ktest *t)
+{
+	static char text[] = "seed=7\0seed=8", padded[] = "seed=7\0\0\0";
+
+	options_defaults(&parsed);
+	EXPECT_EQ(t, options_parse_line(&parsed, "a test's", text, sizeof(text), sizeof(text) - 1),
+		  1);
+	EXPECT_EQ(t, parsed.seed, 7);
+	options_defaults(&parsed);
+	EXPECT_EQ(
+		t,
+		options_parse_line(&parsed, "a test's", padded, sizeof(padded), sizeof(padded) - 1),
+		0);
+	EXPECT_EQ(t, parsed.seed, 7);
+}
+
 static void names_the_nearest(struct ktest *t)
 {
 	EXPECT_EQ(t, parse("seeed=1 =5 \"\""), 3);
@@ -183,9 +234,17 @@ static void numbers(struct ktest *t)
 }
 
 static const struct ktest_case cases[] = {
-	KTEST(defaults),       KTEST(words_and_values),          KTEST(quotes),
-	KTEST(later_wins),     KTEST(bad_values_change_nothing), KTEST(limits_are_inclusive),
-	KTEST(too_long_words), KTEST(names_the_nearest),         KTEST(describes_itself),
+	KTEST(defaults),
+	KTEST(words_and_values),
+	KTEST(quotes),
+	KTEST(later_wins),
+	KTEST(bad_values_change_nothing),
+	KTEST(limits_are_inclusive),
+	KTEST(cut_lines_lose_their_last_word),
+	KTEST(text_behind_a_nul_is_refused),
+	KTEST(too_long_words),
+	KTEST(names_the_nearest),
+	KTEST(describes_itself),
 	KTEST(numbers),
 };
 KTEST_SUITE(options, cases);

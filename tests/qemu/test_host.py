@@ -43,9 +43,10 @@ def test_there_is_a_binary(request):
     assert binaries(request.config)
 
 
-@pytest.mark.parametrize("glob", ["no_such_suite", "no_such_suite.case"])
+@pytest.mark.parametrize("glob", ["no_such_suite", "no_such_suite.case", ",", ",,"])
 def test_unknown_name_fails(request, glob):
     """A misspelt test name must not look like success."""
     for binary in binaries(request.config):
         done = subprocess.run([str(binary), glob], capture_output=True, timeout=60, check=False)
         assert done.returncode != 0
+        assert b"1..1\n" in done.stdout and b"not ok 1 " in done.stdout

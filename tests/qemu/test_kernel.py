@@ -20,6 +20,16 @@ MATRIX += [
 ]
 
 
+# Options that change what a test may expect. Small machines may skip what they have no memory for.
+OPTIONS = ["loglevel=0", "min_free_kbytes=900000", "mem=64M numa=off", "mm.profile=before seed=7"]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_options(options, boot, check_ktap):
+    skips = ["mm_*"] if "mem=" in options else ()
+    check_ktap(boot("two", f"test {options}", test=True), skips)
+
+
 @pytest.mark.parametrize("name, how", MATRIX, ids=["-".join([n, *h.values()]) for n, h in MATRIX])
 def test_kernel(name, how, boot, check_ktap):
     outcome = boot(name, "test", test=True, **how)

@@ -43,6 +43,24 @@ def test_flat():
     assert read("KTAP version 1\n1..2\nok 1 a\nok 2 b").passed
 
 
+def read_several(text):
+    ktap = Ktap(several=True)
+    for line in text.split("\n"):
+        ktap.feed(line)
+    ktap.finish()
+    return ktap
+
+
+def test_several_reports():
+    """What commands of a run print: each report is judged, and none of them may be cut short."""
+    ktap = read_several(GOOD + "\n" + GOOD)
+    assert ktap.passed and ktap.count("passed") == 4
+    for at in (GOOD.index("ok 1 buddy"), GOOD.index("ok 2 numa"), GOOD.index("1..2")):
+        assert not read_several(GOOD[:at] + "\n" + GOOD).passed
+        assert not read_several(GOOD + "\n" + GOOD[:at]).passed
+    assert not read_several(GOOD.replace("  ok 1 s", "  not ok 1 s") + "\n" + GOOD).passed
+
+
 BROKEN = {
     "nothing": "",
     "only log": "[    0.1] boot: fine",

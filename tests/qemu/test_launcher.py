@@ -85,9 +85,12 @@ CRASHES = {
     "crash_wrong_order": (2, r"panic: .*order"),
     "crash_free_reserved": (2, r"panic: .*reserved"),
     "crash_assert_lock": (2, r"panic: .*lock 'taken twice'"),
+    "crash_accounting": (2, r"panic: acct: (\d+) pages in all, .* WRONG"),
 }
 # A panic inside a panic prints one line and leaves.
 NO_BACKTRACE = {"crash_nested_panic"}
+# The function that recurses, and the frame that a jump into data has not made.
+NOT_BY_NAME = {"crash_stack": "recurse", "crash_exec": "crash"}
 
 
 @pytest.mark.parametrize("suite", CRASHES)
@@ -100,7 +103,9 @@ def test_real_guest(suite, launch):
     assert re.search(words, done.stdout)
     if code == 2 and suite not in NO_BACKTRACE:
         # The report names the function that did it, and is complete.
-        assert re.search(r"^  \[\w{16}\] [\w.]+\+0x\w+/0x\w+", done.stdout, re.MULTILINE)
+        culprit = NOT_BY_NAME.get(suite, suite)
+        frame = rf"^  \[\w{{16}}\] {culprit}[\w.]*\+0x\w+/0x\w+"
+        assert re.search(frame, done.stdout, re.MULTILINE)
         assert re.search(r"^  Node 0, zone +DMA free \d+", done.stdout, re.MULTILINE)
         assert "end of panic" in done.stdout
 
@@ -113,13 +118,47 @@ def test_every_crash_is_here():
     assert {f"crash_{name}" for name in suites} == set(CRASHES)
 
 
-def test_unknown_suite_is_a_failure(launch):
-    done = launch("--test", cmdline="test=no_such_suite")
+@pytest.mark.parametrize("globs", ["no_such_suite", ",", ",,"])
+def test_nothing_chosen_is_a_failure(globs, launch):
+    done = launch("--test", cmdline=f"test={globs}")
     assert done.returncode == 1
+    assert "1 failed" in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("level", [0, 2])
+def test_a_panic_is_never_mute(level, launch):
+    done = launch("--run", cmdline=f'run="crash double_free" loglevel={level}')
+    assert done.returncode == 2
+    assert re.search(r"panic: .*double free", done.stdout)
+    assert "end of panic" in done.stdout
+
+
+# commands: (the launcher's exit code, what its last line says)
+RUNS = {
+    "test list; test string": (0, "7 passed"),
+    "test list,": (0, "2 passed"),
+    "test ,": (1, "failure"),
+    "test crash_short_plan": (1, "1 results of 2 planned"),
+    "test crash_short_plan; test list": (1, "1 results of 2 planned"),
+    "test crash_after_plan": (1, "without a word"),
+    "no-such-command; poweroff": (1, "failure"),
+    "alloc 99; numa; poweroff": (1, "failure"),
+    "numa; poweroff": (0, "passed"),
+}
+
+
+@pytest.mark.parametrize("commands", RUNS)
+def test_commands(commands, launch):
+    """--run: tests that commands ran are judged too, and a failure is not forgotten."""
+    code, words = RUNS[commands]
+    done = launch("--run", cmdline=f'run="{commands}"')
+    last = done.stdout.strip().splitlines()[-1]
+    assert done.returncode == code, last
+    assert words in last
 
 
 def test_run_mode(launch):
-    """--run: success is the guest's exit code alone."""
+    """--run: success is the guest's exit code, as long as no KTAP says otherwise."""
     done = launch("--run", cmdline='run="numa; check"')
     assert done.returncode == 0 and "available: 2 nodes" in done.stdout
     done = launch("--run", cmdline='run="crash panic"')

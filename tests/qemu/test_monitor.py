@@ -69,7 +69,10 @@ def test_reboot_comes_back(console):
     ('run="numa; check"', 0),
     ("test=list", 0),
     ("test=crash_short_plan", 1),
-], ids=["triple fault", "panic", "bad command", "run", "test", "short plan"])  # fmt: skip
+    ('run="test crash_short_plan"', 1),
+    ('run="no-such-command; poweroff"', 1),
+], ids=["triple fault", "panic", "bad command", "run", "test", "short plan", "short plan in run=",
+        "poweroff after a failure"])  # fmt: skip
 def test_how_a_run_at_the_terminal_ends(cmdline, code, iso, log_path):
     """QEMU ends with 0 both when a person leaves and when the CPU resets: the launcher tells."""
     child = spawn(sys.executable, ["-B", "tools/launch.py", "--iso", str(iso)], log_path, cmdline)

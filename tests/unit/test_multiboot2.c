@@ -1,6 +1,7 @@
 /* The multiboot2 boot information: each tag, and loaders that lie. */
 #include <base/errno.h>
 #include <boot/boot_info.h>
+#include <kernel/memory_map.h>
 #include <kernel/test.h>
 
 #include "acpi_build.h"
@@ -253,22 +254,128 @@ static void bad_memory_maps(struct ktest *t)
 	EXPECT_EQ(t, info.nr_dropped, 3);
 }
 
-static void full_arrays_count_the_rest(struct ktest *t)
+/* Ranges of length 0 say nothing and take no room. */
+static void empty_memory_ranges(struct ktest *t)
 {
 	info_begin();
 	memory_map_begin(24);
-	for (u64 i = 0; i < BOOT_MAX_MEM + 5; i++)
-		memory_map_entry(MiB(i), MiB(1), BOOT_MEM_AVAILABLE);
+	for (u64 i = 0; i < BOOT_MAX_MEM; i++)
+		memory_map_entry(MiB(i) + 1, 0, 1 + (u32)i % 5);
+	memory_map_entry(MiB(1), MiB(1), BOOT_MEM_AVAILABLE);
 	tag_end();
-	for (u32 i = 0; i < BOOT_MAX_MODULES + 2; i++)
-		tag_module(i << 12, (i + 1) << 12, "m");
+	info_end();
+	ASSERT_EQ(t, parse_info(), 0);
+	ASSERT_EQ(t, info.nr_mem, 1);
+	EXPECT_EQ(t, info.mem[0].base, MiB(1));
+	EXPECT_EQ(t, info.nr_ram_left_out + info.nr_dropped, 0);
+}
+
+static bool is_ram(phys_addr_t addr)
+{
+	struct memory_map_range range;
+	struct memory_map map;
+	phys_addr_t cursor = 0;
+
+	memory_map_init(&map, &info, 0);
+	while (memory_map_next(&map, &cursor, &range))
+		if (addr >= range.base && addr < range.end)
+			return true;
+	return false;
+}
+
+/*
+ *	1G   1G+16M      ...        1G+298*16M    8G                                16G
+ *	|A4K |A8K        ...        |A            |===========available=============|
+ *	                                                     12G |R| the last of 300 entries
+ *
+ * 299 available ranges, each a page larger than the one before, and the largest of all last.
+ */
+static void reserved_memory_never_becomes_ram(struct ktest *t)
+{
+	enum { NR = 300, NR_OUT = NR - BOOT_MAX_MEM };
+
+	info_begin();
+	memory_map_begin(24);
+	for (u64 i = 0; i < NR - 2; i++)
+		memory_map_entry(GiB(1) + i * MiB(16), (i + 1) * KiB(4), BOOT_MEM_AVAILABLE);
+	memory_map_entry(GiB(8), GiB(8), BOOT_MEM_AVAILABLE);
+	memory_map_entry(GiB(12), MiB(1), BOOT_MEM_RESERVED);
+	tag_end();
 	info_end();
 	ASSERT_EQ(t, parse_info(), 0);
 	EXPECT_EQ(t, info.nr_mem, BOOT_MAX_MEM);
-	EXPECT_EQ(t, info.mem[BOOT_MAX_MEM - 1].base, MiB(BOOT_MAX_MEM - 1));
+	EXPECT(t, is_ram(GiB(12) - 1) && is_ram(GiB(12) + MiB(1)));
+	EXPECT(t, !is_ram(GiB(12)) && !is_ram(GiB(12) + MiB(1) - 1));
+	/* What gave way is the smallest, and it is counted: 4K + 8K + ... */
+	EXPECT(t, !is_ram(GiB(1)) && !is_ram(GiB(1) + (NR_OUT - 1) * MiB(16)));
+	EXPECT(t, is_ram(GiB(1) + NR_OUT * MiB(16)));
+	EXPECT_EQ(t, info.nr_ram_left_out, NR_OUT);
+	EXPECT_EQ(t, info.ram_left_out_bytes, KiB(4) * NR_OUT * (NR_OUT + 1) / 2);
+	EXPECT_EQ(t, info.nr_dropped, 0);
+}
+
+/* RAM that comes when there is no room, small or last, is what is left out; order means nothing. */
+static void ram_gives_way_in_any_order(struct ktest *t)
+{
+	info_begin();
+	memory_map_begin(24);
+	for (u64 i = 0; i < BOOT_MAX_MEM; i++)
+		memory_map_entry(GiB(4) + MiB(i), KiB(4), BOOT_MEM_BAD);
+	memory_map_entry(GiB(1), GiB(8), BOOT_MEM_AVAILABLE);
+	memory_map_entry(GiB(2), GiB(1), BOOT_MEM_RESERVED);
+	tag_end();
+	info_end();
+	ASSERT_EQ(t, parse_info(), 0);
+	EXPECT_EQ(t, info.nr_mem, BOOT_MAX_MEM);
+	EXPECT_EQ(t, info.nr_ram_left_out, 1);
+	EXPECT_EQ(t, info.ram_left_out_bytes, GiB(8));
+	EXPECT(t, !is_ram(GiB(1)) && !is_ram(GiB(2)));
+
+	info_begin();
+	memory_map_begin(24);
+	for (u64 i = 0; i < BOOT_MAX_MEM; i++)
+		memory_map_entry(GiB(1) + MiB(i), KiB(8), BOOT_MEM_AVAILABLE);
+	memory_map_entry(GiB(5), KiB(4), BOOT_MEM_AVAILABLE);
+	tag_end();
+	info_end();
+	ASSERT_EQ(t, parse_info(), 0);
+	EXPECT(t, is_ram(GiB(1)) && is_ram(GiB(1) + MiB(BOOT_MAX_MEM - 1)) && !is_ram(GiB(5)));
+	EXPECT_EQ(t, info.ram_left_out_bytes, KiB(4));
+}
+
+static bool in_a_module(phys_addr_t addr)
+{
+	for (u32 i = 0; i < info.nr_modules; i++)
+		if (addr >= info.modules[i].start && addr < info.modules[i].end)
+			return true;
+	return false;
+}
+
+/*
+ *	16M                                 64M
+ *	|0|  |1|  |2| ... |15|16||17||18|   |19|      4 KiB each: the last four have no entry
+ */
+static void every_module_is_covered(struct ktest *t)
+{
+	info_begin();
+	for (u32 i = 0; i < 16; i++)
+		tag_module((u32)MiB(16 + i), (u32)MiB(16 + i) + 0x1000, "m");
+	for (u32 i = 1; i < 4; i++)
+		tag_module((u32)MiB(31) + (i << 12), (u32)MiB(31) + ((i + 1) << 12), "next to 15");
+	tag_module((u32)MiB(64), (u32)MiB(64) + 0x1000, "far");
+	tag_module((u32)MiB(128), (u32)MiB(128), "empty");
+	info_end();
+	ASSERT_EQ(t, parse_info(), 0);
 	EXPECT_EQ(t, info.nr_modules, BOOT_MAX_MODULES);
-	EXPECT_EQ(t, info.modules[BOOT_MAX_MODULES - 1].end, (u64)BOOT_MAX_MODULES << 12);
-	EXPECT_EQ(t, info.nr_dropped, 7);
+	EXPECT_EQ(t, info.nr_modules_joined, 4);
+	EXPECT_EQ(t, info.nr_dropped, 0);
+	for (u32 i = 0; i < 16; i++)
+		EXPECT(t, in_a_module(MiB(16 + i)) && in_a_module(MiB(16 + i) + 0xfff));
+	EXPECT(t, in_a_module(MiB(31) + 0x1000) && in_a_module(MiB(31) + 0x3fff));
+	EXPECT(t, in_a_module(MiB(64)) && in_a_module(MiB(64) + 0xfff));
+	/* What lies between two others stays free, and an empty one takes nothing. */
+	EXPECT(t, !in_a_module(MiB(16) + 0x1000) && !in_a_module(MiB(30) + 0x1000));
+	EXPECT(t, !in_a_module(MiB(128) - 1));
 }
 
 static void bad_modules_are_left_out(struct ktest *t)
@@ -297,6 +404,7 @@ static void strings_are_bounded(struct ktest *t)
 	info_end();
 	ASSERT_EQ(t, parse_info(), 0);
 	EXPECT_EQ(t, strlen(info.cmdline), BOOT_CMDLINE_BYTES - 1);
+	EXPECT_EQ(t, info.cmdline_bytes, BOOT_CMDLINE_BYTES - 1);
 	EXPECT_EQ(t, info.nr_dropped, 0);
 
 	text[BOOT_CMDLINE_BYTES - 1] = 'y';
@@ -305,7 +413,8 @@ static void strings_are_bounded(struct ktest *t)
 	info_end();
 	ASSERT_EQ(t, parse_info(), 0);
 	EXPECT_EQ(t, strlen(info.cmdline), BOOT_CMDLINE_BYTES - 1);
-	EXPECT_EQ(t, info.nr_dropped, 1);
+	EXPECT_EQ(t, info.cmdline_bytes, BOOT_CMDLINE_BYTES);
+	EXPECT_EQ(t, info.nr_dropped, 0); /* whoever reads the line will say it */
 
 	/* No end within the tag: what follows the tag is not read. */
 	info_begin();
@@ -386,7 +495,10 @@ static const struct ktest_case cases[] = {
 	KTEST(newer_rsdp_is_preferred),
 	KTEST(long_memory_entries),
 	KTEST_SLOW(bad_memory_maps, 10), /* a loop fails soon */
-	KTEST(full_arrays_count_the_rest),
+	KTEST(empty_memory_ranges),
+	KTEST(reserved_memory_never_becomes_ram),
+	KTEST(ram_gives_way_in_any_order),
+	KTEST(every_module_is_covered),
 	KTEST(bad_modules_are_left_out),
 	KTEST(strings_are_bounded),
 	KTEST_SLOW(broken_chains_keep_what_was_read, 10), /* a loop fails soon */

@@ -1,7 +1,8 @@
 """A run with its output read and its time bounded, and what is to be thought of it.
 
     code  meaning
-    0     the guest wrote success, and as a test: its plan is complete and nothing failed
+    0     the guest wrote success, and every KTAP report in its output is complete and has no
+          failure; a test has exactly one
     1     it failed, or ended in any other way: a triple fault ends QEMU with 0, not 33
     2     it panicked
     124   it had not ended within its time
@@ -87,8 +88,9 @@ def capture(args, limit_seconds, on_line=None):
 
 
 def run(args, limit_seconds, *, test, on_line=None):
-    """Runs a guest; with test, success takes a complete KTAP plan too."""
-    ktap = Ktap()
+    """Runs a guest. With test, success takes a complete KTAP plan too; without, only if it began
+    one: commands may run tests, and a guest that leaves in the middle of them did not succeed."""
+    ktap = Ktap(several=not test)
 
     def take(line):
         ktap.feed(line)
@@ -97,7 +99,7 @@ def run(args, limit_seconds, *, test, on_line=None):
 
     status, output, seconds = capture(args, limit_seconds, take)
     ktap.finish()
-    code, reason = judge(status, output, ktap if test else None, limit_seconds)
+    code, reason = judge(status, output, ktap if test or ktap.seen else None, limit_seconds)
     return Outcome(code, reason, status, output, ktap, seconds)
 
 

@@ -47,13 +47,17 @@ class Level:
 
 
 class Ktap:
-    def __init__(self):
+    """One report; with several=True as many as come, one complete after the other."""
+
+    def __init__(self, several=False):
+        self.several = several
         self.levels = []  # the outermost first
         self.cases = []
         self.problems = []  # what breaks the rules, in words
         self.notes = []  # diagnostics since the last result
         self.pending = []  # cases of the suite that is being run
         self.child_failed = None  # failures of the suite that just ended; None: no suite
+        self.seen = False  # there was a report, good or bad
 
     def feed(self, line):
         text = line.rstrip("\r\n")
@@ -78,8 +82,10 @@ class Ktap:
         if version != "1":
             self.problems.append(f"KTAP version {version}, not 1")
         if self.levels and depth == 0:
-            self.problems.append("a second KTAP header: the guest started again")
-            return
+            if not self.several:
+                self.problems.append("a second KTAP header: the guest started again")
+                return
+            self._end_report()
         self._close_down_to(depth)
         if self.child_failed is not None:
             self._orphan()
@@ -154,15 +160,19 @@ class Ktap:
 
     def finish(self):
         """Call once, when the output has ended."""
-        self._close_down_to(1)
-        if self.pending or self.child_failed is not None:
-            self._orphan()
         if not self.levels:
             self.problems.append("no KTAP in the output")
             return
-        self._check_plan(self.levels[0], "plan")
+        self._end_report()
         if not self.cases:
             self.problems.append("no test ran")
+
+    def _end_report(self):
+        self._close_down_to(1)
+        if self.pending or self.child_failed is not None:
+            self._orphan()
+        self._check_plan(self.levels.pop(), "plan")
+        self.seen = True
 
     def count(self, outcome):
         return sum(case.outcome == outcome for case in self.cases)

@@ -11,7 +11,10 @@ enum machine_exit_code {
 	EXIT_PANIC_CODE = 0x12
 };
 
-/* isa-debug-exit; where there is none: ACPI power-off for success, then halt with a line. */
+/*
+ * isa-debug-exit; where there is none: a line that says what it was, ACPI power-off, then halt.
+ * Success becomes failure if output was lost: whoever reads cannot know what it was of.
+ */
 _Noreturn void machine_exit(enum machine_exit_code code);
 _Noreturn void machine_reboot(void);
 /* Enables interrupts, halts until the next one (serial or tick), then restores their state. */

@@ -1,4 +1,12 @@
-/* The kernel's page tables. See arch/x86_64/paging.c for the theory. */
+/*
+ * The kernel's page tables. See arch/x86_64/paging.c for the theory.
+ *
+ * Invariants (check: PAGING-*), once paging_init() is done:
+ *   PAGING-1  no page is both writable and executable
+ *   PAGING-2  the memory of text, rodata and symbols is writable at no address
+ *   PAGING-3  nothing but the kernel's text is executable
+ *   PAGING-4  the lower half of the address space is empty
+ */
 #ifndef X86_PAGING_H
 #define X86_PAGING_H
 
@@ -35,9 +43,15 @@ bool paging_is_stack_guard(uintptr_t addr, u32 *slot);
 /* The physical address that virt is mapped to; false if it is not mapped. */
 bool paging_translate(uintptr_t virt, phys_addr_t *phys);
 
-/* Walks the tables: every mapping's rights, for `check` (PAGING-1: nothing is both writable and
- * executable). Returns how many leaf entries break it. */
-u64 paging_check_wx(void);
+/* What an entry that ends a walk maps, with the rights that all levels together grant. */
+struct paging_leaf {
+	uintptr_t virt;
+	phys_addr_t phys;
+	u64 size_bytes;
+	bool writable, executable;
+};
+/* Walks the tables in use, in order of table index: the lower half first. */
+void paging_for_each_leaf(void (*fn)(const struct paging_leaf *leaf, void *arg), void *arg);
 
 u64 paging_table_pages(void); /* pages used for tables since paging_init() */
 

@@ -1,7 +1,8 @@
 /*
  * Seam 1, interrupts: <arch/irq.h> has the contract.
  *
- * This kernel never enables interrupts; mm/ must not need to know that, so these are real.
+ * This kernel never enables interrupts; mm/ must not need to know that, so these are real. They are
+ * those of arch/x86_64, word for word: this directory stands alone, to be copied from.
  */
 #ifndef ASM_IRQ_H
 #define ASM_IRQ_H

@@ -1,5 +1,4 @@
-/* Interrupt state on the host: a flag that the tests can look at; the contract is in <arch/irq.h>.
- */
+/* Interrupt state on the host: a flag that tests can look at; the contract is in <arch/irq.h>. */
 #ifndef ASM_IRQ_H
 #define ASM_IRQ_H
 
