@@ -4,7 +4,7 @@
 #	tools/deps.sh GROUP...     installs what these groups need and the machine lacks
 #	tools/deps.sh --doctor     lists every tool with its version, or how to get it
 #
-# Groups: build, run, test, lint, debug. The check looks for commands and files and takes
+# Groups: build, run, test, fuzz, lint, debug. The check looks for commands and files and takes
 # some hundredths of a second. Only Debian and its relatives are installed on; elsewhere
 # the package list is printed and the caller stops. Set HIGHWATER_NO_INSTALL=1 to be told
 # instead of helped on Debian, too.
@@ -12,6 +12,7 @@ set -u
 
 # groups | Debian package | kind | what to look for: one of the names is enough
 #   cmd   a command on PATH      file  a file      py  a Python module
+#   rt    a run-time library of the clang on PATH
 table='
 build|gcc|cmd|x86_64-elf-gcc x86_64-linux-gnu-gcc gcc
 build|nasm|cmd|nasm
@@ -29,11 +30,13 @@ test|acpica-tools|cmd|iasl
 test|python3-pytest|py|pytest
 test|python3-pytest-xdist|py|xdist
 test|python3-pexpect|py|pexpect
-lint|clang|cmd|clang
+test fuzz lint|clang|cmd|clang
+test fuzz|libclang-rt-dev|rt|fuzzer
+fuzz|llvm|cmd|llvm-cov llvm-cov-14 llvm-cov-15 llvm-cov-16 llvm-cov-17 llvm-cov-18 llvm-cov-19 llvm-cov-20 llvm-cov-21
 lint|clang-format|cmd|clang-format
 lint|cppcheck|cmd|cppcheck
 lint|pyflakes3|py|pyflakes
-debug|gdb|cmd|gdb
+test debug|gdb|cmd|gdb
 '
 
 python=python3
@@ -47,6 +50,24 @@ has_module() {
 	command -v "$python" >/dev/null 2>&1 && "$python" -c "import $1" >/dev/null 2>&1
 }
 
+# Where clang has libclang_rt.NAME; older ones put the architecture into the file's name.
+runtime_library() {
+	command -v clang >/dev/null 2>&1 || return 1
+	for file in "libclang_rt.$1-$(uname -m).a" "libclang_rt.$1.a"; do
+		path=$(clang -print-file-name="$file") && [ -e "$path" ] && echo "$path" && return 0
+	done
+	return 1
+}
+
+# The package that fits: run-time libraries belong to the version of the clang that is here.
+package_for() {
+	if [ "$1" = libclang-rt-dev ] && command -v clang >/dev/null 2>&1; then
+		echo "libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev"
+	else
+		echo "$1"
+	fi
+}
+
 # found KIND NAMES: succeeds and leaves what it found in $hit.
 found() {
 	for hit in $2; do
@@ -54,6 +75,7 @@ found() {
 		cmd) command -v "$hit" >/dev/null 2>&1 && return 0 ;;
 		file) [ -e "$hit" ] && return 0 ;;
 		py) has_module "$hit" && return 0 ;;
+		rt) hit=$(runtime_library "$hit") && return 0 ;;
 		esac
 	done
 	return 1
@@ -65,7 +87,7 @@ version_of() {
 	cmd:xorriso) "$2" -version 2>/dev/null | head -n 1 ;;
 	cmd:python3) "$python" --version ;;
 	cmd:*) "$2" --version 2>&1 | grep -m1 . ;;
-	file:*) echo "$2" ;;
+	file:* | rt:*) echo "$2" ;;
 	py:*) echo "Python module $2" $("$python" -c "import $2; print(getattr($2, '__version__', ''))") ;;
 	esac
 }
@@ -76,7 +98,7 @@ missing() {
 		for wanted in $1; do
 			case " $group " in
 			*" $wanted "*)
-				found "$kind" "$names" || printf ' %s' "$package"
+				found "$kind" "$names" || printf ' %s' "$(package_for "$package")"
 				break
 				;;
 			esac
@@ -87,10 +109,10 @@ missing() {
 other_systems() {
 	cat >&2 <<END
 deps: this is not a Debian system; install these, then try again:
-  Fedora    sudo dnf install gcc make git nasm python3 grub2-tools-extra grub2-pc-modules grub2-efi-x64-modules xorriso mtools qemu-system-x86-core edk2-ovmf libasan libubsan acpica-tools python3-pytest python3-pytest-xdist python3-pexpect clang clang-tools-extra cppcheck python3-pyflakes gdb
-  Arch      sudo pacman -S --needed base-devel git nasm python grub libisoburn mtools qemu-system-x86 edk2-ovmf acpica python-pytest python-pytest-xdist python-pexpect clang cppcheck python-pyflakes gdb
-  openSUSE  sudo zypper install gcc make git nasm python3 grub2 grub2-i386-pc grub2-x86_64-efi xorriso mtools qemu-x86 qemu-ovmf-x86_64 acpica python3-pytest python3-pytest-xdist python3-pexpect clang clang-tools cppcheck python3-pyflakes gdb
-  Alpine    sudo apk add build-base git nasm python3 grub grub-bios grub-efi xorriso mtools qemu-system-x86_64 ovmf iasl py3-pytest py3-pytest-xdist py3-pexpect clang clang-extra-tools cppcheck py3-pyflakes gdb
+  Fedora    sudo dnf install gcc make git nasm python3 grub2-tools-extra grub2-pc-modules grub2-efi-x64-modules xorriso mtools qemu-system-x86-core edk2-ovmf libasan libubsan acpica-tools python3-pytest python3-pytest-xdist python3-pexpect clang compiler-rt llvm clang-tools-extra cppcheck python3-pyflakes gdb
+  Arch      sudo pacman -S --needed base-devel git nasm python grub libisoburn mtools qemu-system-x86 edk2-ovmf acpica python-pytest python-pytest-xdist python-pexpect clang compiler-rt llvm cppcheck python-pyflakes gdb
+  openSUSE  sudo zypper install gcc make git nasm python3 grub2 grub2-i386-pc grub2-x86_64-efi xorriso mtools qemu-x86 qemu-ovmf-x86_64 acpica python3-pytest python3-pytest-xdist python3-pexpect clang clang-tools llvm cppcheck python3-pyflakes gdb
+  Alpine    sudo apk add build-base git nasm python3 grub grub-bios grub-efi xorriso mtools qemu-system-x86_64 ovmf iasl py3-pytest py3-pytest-xdist py3-pexpect clang compiler-rt llvm clang-extra-tools cppcheck py3-pyflakes gdb
   macOS     brew install make x86_64-elf-gcc x86_64-elf-grub nasm python xorriso mtools qemu acpica llvm clang-format cppcheck x86_64-elf-gdb && pip3 install pytest pytest-xdist pexpect pyflakes
   any       a container: podman build -t highwater . && podman run --rm -it highwater make run
 END
@@ -153,7 +175,7 @@ doctor() {
 		if found "$kind" "$names"; then
 			printf '%-10s %-22s %s\n' "$group" "$package" "$(version_of "$kind" "$hit")"
 		else
-			printf '%-10s %-22s MISSING: apt-get install %s\n' "$group" "${names%% *}" "$package"
+			printf '%-10s %-22s MISSING: apt-get install %s\n' "$group" "${names%% *}" "$(package_for "$package")"
 			lacking=$((lacking + 1))
 		fi
 	done <<END

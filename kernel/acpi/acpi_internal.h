@@ -14,23 +14,40 @@ int acpi_open_table(const void *bytes, size_t len, const char *signature, size_t
 /* Do the bytes add up to 0 modulo 256, as every ACPI structure's must? */
 bool acpi_checksum_ok(const void *bytes, size_t len);
 
-/*
- * A walk over the entries of SRAT or MADT: type byte, length byte, body. It ends where the
- * entries end, or at the first whose length leads nowhere (0, 1, or past the end): then
- * left > 0.
- */
-struct acpi_walk {
-	const u8 *at;
-	size_t left;
-};
+/* Fixed-size text of the firmware: printable, and without the padding at its end. dst has len + 1. */
+void acpi_copy_text(char *dst, const u8 *src, size_t len);
 
+/* An entry: type, length, body. It lies wholly inside its table. */
 struct acpi_entry {
 	const u8 *bytes; /* `len` of them */
-	u8 type, len;
+	u32 type, len;
 };
 
-struct acpi_walk acpi_walk_start(const void *bytes, const struct acpi_header *header,
-				 size_t fixed_bytes);
-bool acpi_walk_next(struct acpi_walk *walk, struct acpi_entry *entry);
+/* What a table's entries look like, and who reads those of each type. */
+struct acpi_entry_reader {
+	u32 min_bytes;
+	void (*read)(void *table, const struct acpi_entry *entry); /* NULL: an unknown type */
+};
+
+struct acpi_layout {
+	size_t fixed_bytes; /* before the first entry */
+	bool wide;          /* type and length of 16 and 32 bits, not of 8 and 8 */
+	u32 nr_types;
+	const struct acpi_entry_reader *types; /* by type */
+};
+
+/* What was passed over. */
+struct acpi_passed {
+	u32 nr_unknown, first_unknown; /* of no known type; the type of the first */
+	u32 nr_malformed;              /* too short for their type, or the one that ends the walk */
+	u32 bytes_unread;              /* from the entry that ended the walk */
+};
+
+/*
+ * Gives each entry to its reader, up to the end or to the first whose length leads nowhere
+ * (shorter than type and length, or past the end). `table` is what the readers fill.
+ */
+struct acpi_passed acpi_read_entries(const void *bytes, const struct acpi_header *header,
+				     const struct acpi_layout *layout, void *table);
 
 #endif

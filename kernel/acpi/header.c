@@ -7,14 +7,20 @@
  *	+--------+-------+---+---+-------+---------------+----------------+------ ... --+
  *
  * `length` counts everything, the header too; all its bytes together add up to 0 modulo 256.
- * The bodies of SRAT and MADT are a few fixed bytes and then entries of (type, length, ...).
+ * The bodies of SRAT, MADT and HMAT are a few fixed bytes and then entries of (type, length, ...).
+ * In the first two type and length are a byte each; HMAT, which came later, has 16 and 32 bits:
+ *
+ *	 0    1    2                        0       2       4            8
+ *	+----+----+------ ... --+          +-------+-------+------------+------ ... --+
+ *	|type| len| body        |          | type  |   0   | length     | body        |
+ *	+----+----+------ ... --+          +-------+-------+------------+------ ... --+
  *
  * All bounds are decided here: a parser opens its table (the length it then knows is within the
  * bytes it was given) and gets entries that lie wholly inside it. An entry of length 0 is what
  * other kernels have looped on for ever. Nothing after it can be found, since only lengths lead
  * from one entry to the next, so the walk ends there and the caller counts what it left.
  *
- * Source: ACPI Specification 6.5, 5.2.6 (header), 5.2.12 (MADT), 5.2.16 (SRAT).
+ * Source: ACPI Specification 6.5, 5.2.6 (header), 5.2.12 (MADT), 5.2.16 (SRAT), 5.2.28 (HMAT).
  */
 #include <base/bytes.h>
 #include <base/errno.h>
@@ -32,8 +38,7 @@ bool acpi_checksum_ok(const void *bytes, size_t len)
 	return sum == 0;
 }
 
-/* Fixed-size text of the firmware: printable, and without the padding at its end. */
-static void copy_text(char *dst, const u8 *src, size_t len)
+void acpi_copy_text(char *dst, const u8 *src, size_t len)
 {
 	size_t end = 0;
 
@@ -52,11 +57,11 @@ int acpi_parse_header(const void *bytes, size_t len, struct acpi_header *out)
 	memset(out, 0, sizeof(*out));
 	if (len < ACPI_HEADER_BYTES)
 		return -EINVAL;
-	copy_text(out->signature, at, 4);
+	acpi_copy_text(out->signature, at, 4);
 	out->length = read_le32(at + 4);
 	out->revision = at[8];
-	copy_text(out->oem_id, at + 10, 6);
-	copy_text(out->oem_table_id, at + 16, 8);
+	acpi_copy_text(out->oem_id, at + 10, 6);
+	acpi_copy_text(out->oem_table_id, at + 16, 8);
 	if (out->length < ACPI_HEADER_BYTES || out->length > len)
 		return -EINVAL;
 	out->checksum_ok = acpi_checksum_ok(bytes, out->length);
@@ -75,24 +80,49 @@ int acpi_open_table(const void *bytes, size_t len, const char *signature, size_t
 	return 0;
 }
 
-struct acpi_walk acpi_walk_start(const void *bytes, const struct acpi_header *header,
-				 size_t fixed_bytes)
+/* The entry at `at`, of which `left` bytes are in the table; false if there is none. */
+static bool open_entry(const u8 *at, size_t left, bool wide, struct acpi_entry *entry)
 {
-	return (struct acpi_walk){.at = (const u8 *)bytes + fixed_bytes,
-				  .left = header->length - fixed_bytes};
+	u32 least = wide ? 8 : 2;
+
+	if (left < least)
+		return false;
+	entry->bytes = at;
+	entry->type = wide ? read_le16(at) : at[0];
+	entry->len = wide ? read_le32(at + 4) : at[1];
+	return entry->len >= least && entry->len <= left;
 }
 
-bool acpi_walk_next(struct acpi_walk *walk, struct acpi_entry *entry)
+static void read_entry(const struct acpi_layout *layout, const struct acpi_entry *entry,
+		       void *table, struct acpi_passed *passed)
 {
-	u8 len;
+	const struct acpi_entry_reader *reader =
+		entry->type < layout->nr_types ? &layout->types[entry->type] : NULL;
 
-	if (walk->left < 2)
-		return false;
-	len = walk->at[1];
-	if (len < 2 || len > walk->left)
-		return false;
-	*entry = (struct acpi_entry){.bytes = walk->at, .type = walk->at[0], .len = len};
-	walk->at += len;
-	walk->left -= len;
-	return true;
+	if (!reader || !reader->read) {
+		if (passed->nr_unknown++ == 0)
+			passed->first_unknown = entry->type;
+	} else if (entry->len < reader->min_bytes) {
+		passed->nr_malformed++;
+	} else {
+		reader->read(table, entry);
+	}
+}
+
+struct acpi_passed acpi_read_entries(const void *bytes, const struct acpi_header *header,
+				     const struct acpi_layout *layout, void *table)
+{
+	const u8 *at = (const u8 *)bytes + layout->fixed_bytes;
+	size_t left = header->length - layout->fixed_bytes;
+	struct acpi_passed passed = {0};
+	struct acpi_entry entry;
+
+	while (open_entry(at, left, layout->wide, &entry)) {
+		read_entry(layout, &entry, table, &passed);
+		at += entry.len;
+		left -= entry.len;
+	}
+	passed.nr_malformed += left != 0;
+	passed.bytes_unread = (u32)left;
+	return passed;
 }

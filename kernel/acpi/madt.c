@@ -7,7 +7,7 @@
  *
  * The other types describe interrupt controllers and wiring, which nothing here asks for.
  * A CPU counts if it is enabled; online-capable ones could be plugged in later. Tables list many
- * that are neither, and some list a CPU twice, once by each type: topology.c sorts that out.
+ * that are neither, and some list a CPU twice, once by each type: cpus.c sorts that out.
  *
  * Source: ACPI Specification 6.5, 5.2.12.
  */
@@ -20,7 +20,6 @@
 #define MADT_FIXED_BYTES 44
 
 enum madt_type { MADT_LAPIC = 0, MADT_LAPIC_ADDRESS = 5, MADT_X2APIC = 9 };
-enum madt_bytes { MADT_LAPIC_BYTES = 8, MADT_LAPIC_ADDRESS_BYTES = 12, MADT_X2APIC_BYTES = 16 };
 
 #define MADT_CPU_ENABLED        (1u << 0)
 #define MADT_CPU_ONLINE_CAPABLE (1u << 1)
@@ -40,45 +39,42 @@ static void add_cpu(struct acpi_madt *out, u32 apic_id, u32 uid, u32 flags, bool
 	};
 }
 
-static u8 min_bytes(u8 type)
-{
-	switch (type) {
-	case MADT_LAPIC:
-		return MADT_LAPIC_BYTES;
-	case MADT_LAPIC_ADDRESS:
-		return MADT_LAPIC_ADDRESS_BYTES;
-	case MADT_X2APIC:
-		return MADT_X2APIC_BYTES;
-	default:
-		return 0;
-	}
-}
-
-static void parse_entry(struct acpi_madt *out, const struct acpi_entry *entry)
+static void read_lapic(void *table, const struct acpi_entry *entry)
 {
 	const u8 *at = entry->bytes;
 
-	if (entry->len < min_bytes(entry->type)) {
-		out->nr_malformed++;
-		return;
-	}
-	switch (entry->type) {
-	case MADT_LAPIC:
-		add_cpu(out, at[3], at[2], read_le32(at + 4), false);
-		break;
-	case MADT_LAPIC_ADDRESS:
-		out->lapic_address = read_le64(at + 4);
-		break;
-	case MADT_X2APIC:
-		add_cpu(out, read_le32(at + 4), read_le32(at + 12), read_le32(at + 8), true);
-		break;
-	}
+	add_cpu(table, at[3], at[2], read_le32(at + 4), false);
 }
+
+static void read_lapic_address(void *table, const struct acpi_entry *entry)
+{
+	struct acpi_madt *out = table;
+
+	out->lapic_address = read_le64(entry->bytes + 4);
+}
+
+static void read_x2apic(void *table, const struct acpi_entry *entry)
+{
+	const u8 *at = entry->bytes;
+
+	add_cpu(table, read_le32(at + 4), read_le32(at + 12), read_le32(at + 8), true);
+}
+
+static const struct acpi_entry_reader types[] = {
+	[MADT_LAPIC] = {8, read_lapic},
+	[MADT_LAPIC_ADDRESS] = {12, read_lapic_address},
+	[MADT_X2APIC] = {16, read_x2apic},
+};
+
+static const struct acpi_layout layout = {
+	.fixed_bytes = MADT_FIXED_BYTES,
+	.nr_types = ARRAY_SIZE(types),
+	.types = types,
+};
 
 int acpi_parse_madt(const void *bytes, size_t len, struct acpi_madt *out)
 {
-	struct acpi_walk walk;
-	struct acpi_entry entry;
+	struct acpi_passed passed;
 	int err;
 
 	memset(out, 0, sizeof(*out));
@@ -86,11 +82,8 @@ int acpi_parse_madt(const void *bytes, size_t len, struct acpi_madt *out)
 	if (err)
 		return err;
 	out->lapic_address = read_le32((const u8 *)bytes + ACPI_HEADER_BYTES);
-	walk = acpi_walk_start(bytes, &out->header, MADT_FIXED_BYTES);
-	while (acpi_walk_next(&walk, &entry))
-		parse_entry(out, &entry);
-	out->bytes_unread = (u32)walk.left;
-	if (walk.left)
-		out->nr_malformed++;
+	passed = acpi_read_entries(bytes, &out->header, &layout, out);
+	out->nr_malformed = passed.nr_malformed;
+	out->bytes_unread = passed.bytes_unread;
 	return 0;
 }

@@ -9,7 +9,7 @@
  * n is the firmware's word: larger or smaller than the number of domains, with padding after the
  * matrix, or claiming a matrix that is not there. The last is the dangerous one: such a
  * table keeps no distance. That everything else adds up is judged over the whole matrix, by
- * the two rules that Linux uses, and left to topology.c to act on.
+ * the two rules that Linux uses, and left to distances.c to act on.
  *
  * Source: ACPI Specification 6.5, 5.2.17.
  */
@@ -50,6 +50,8 @@ int acpi_parse_slit(const void *bytes, size_t len, struct acpi_slit *out)
 		out->truncated = true;
 		return 0;
 	}
+	out->bytes_unread =
+		(u32)(out->header.length - SLIT_FIXED_BYTES - out->localities * out->localities);
 	out->nr_kept = (u32)MIN(out->localities, (u64)ACPI_MAX_LOCALITIES);
 	matrix = (const u8 *)bytes + SLIT_FIXED_BYTES;
 	for (u32 i = 0; i < out->localities; i++)

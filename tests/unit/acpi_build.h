@@ -167,6 +167,20 @@ static inline void srat_x2apic(struct table *t, u32 domain, u32 apic_id, u32 fla
 	put(t, 0, 8);
 }
 
+/* Type 5, of a PCI device (handle 1) or by ACPI name (handle 0); the name has 16 bytes. */
+static inline void srat_initiator(struct table *t, u32 domain, u8 handle, const void *name,
+				  u32 flags)
+{
+	put(t, 5, 1);
+	put(t, 32, 1);
+	put(t, 0, 1);
+	put(t, handle, 1);
+	put(t, domain, 4);
+	put_bytes(t, name, 16);
+	put(t, flags, 4);
+	put(t, 0, 4);
+}
+
 /* An entry of any type, its body zeros. */
 static inline void put_entry(struct table *t, u8 type, u8 len)
 {
@@ -216,6 +230,56 @@ static inline void madt_lapic_address(struct table *t, u64 address)
 	put(t, 12, 1);
 	put(t, 0, 2);
 	put(t, address, 8);
+}
+
+static inline void hmat_begin(struct table *t, u8 revision)
+{
+	table_begin(t, "HMAT", revision);
+	put(t, 0, 4);
+}
+
+/* Type 0. */
+static inline void hmat_attributes(struct table *t, u16 flags, u32 initiator, u32 memory)
+{
+	put(t, 0, 2);
+	put(t, 0, 2);
+	put(t, 40, 4);
+	put(t, flags, 2);
+	put(t, 0, 2);
+	put(t, initiator, 4);
+	put(t, memory, 4);
+	put(t, 0, 4);
+	put(t, 0, 8);
+	put(t, 0, 8);
+}
+
+/* Type 1, up to its lists: the caller puts rows, columns (4 bytes each) and values (2). */
+static inline void hmat_matrix(struct table *t, u8 level, u8 data, u64 base_unit, u32 rows,
+			       u32 columns)
+{
+	put(t, 1, 2);
+	put(t, 0, 2);
+	put(t, 32 + 4 * ((u64)rows + columns) + 2 * (u64)rows * columns, 4);
+	put(t, level, 1);
+	put(t, data, 1);
+	put(t, 0, 2);
+	put(t, rows, 4);
+	put(t, columns, 4);
+	put(t, 0, 4);
+	put(t, base_unit, 8);
+}
+
+/* Type 2. */
+static inline void hmat_cache(struct table *t, u32 memory, u64 size_bytes, u32 attributes)
+{
+	put(t, 2, 2);
+	put(t, 0, 2);
+	put(t, 32, 4);
+	put(t, memory, 4);
+	put(t, 0, 4);
+	put(t, size_bytes, 8);
+	put(t, attributes, 4);
+	put(t, 0, 4);
 }
 
 /* --- Hostile variants ---------------------------------------------------------------------- */

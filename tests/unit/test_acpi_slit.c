@@ -54,6 +54,7 @@ static void padding_after_the_matrix(struct ktest *t)
 	ASSERT_EQ(t, parse_table(), 0);
 	EXPECT_EQ(t, slit.nr_kept, 1);
 	EXPECT_EQ(t, slit.distance[0][0], 10);
+	EXPECT_EQ(t, slit.bytes_unread, 63);
 	EXPECT(t, !slit.truncated);
 	EXPECT_EQ(t, slit.nr_bad_local + slit.nr_bad_remote, 0);
 }

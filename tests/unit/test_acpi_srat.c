@@ -111,13 +111,39 @@ static void memory_flags_one_by_one(struct ktest *t)
 	}
 }
 
+/* A device by its place on PCI, one by its ACPI name, and one by something newer. */
+static void initiators_of_each_handle(struct ktest *t)
+{
+	static const u8 pci[16] = {0x34, 0x12, 0xfa, 0x3b}, newer[16] = {0xff, 0xff};
+
+	srat_begin(&table, 1);
+	srat_initiator(&table, 0x12345678, 1, pci, SRAT_ENABLED);
+	srat_initiator(&table, 2, 0, "ACPI0017\x44\x33\x22\x11\0\0\0", 0);
+	srat_initiator(&table, 3, 9, newer, ~SRAT_ENABLED);
+	ASSERT_EQ(t, parse_table(), 0);
+	ASSERT_EQ(t, srat.nr_initiators, 3);
+	EXPECT_EQ(t, srat.initiators[0].domain, 0x12345678); /* of 32 bits in any revision */
+	EXPECT(t, srat.initiators[0].enabled);
+	EXPECT_EQ(t, srat.initiators[0].handle_type, ACPI_HANDLE_PCI);
+	EXPECT_EQ(t, srat.initiators[0].segment, 0x1234);
+	EXPECT_EQ(t, srat.initiators[0].bdf, 0x3bfa);
+	EXPECT_EQ(t, srat.initiators[1].handle_type, ACPI_HANDLE_ACPI);
+	EXPECT_STREQ(t, srat.initiators[1].hid, "ACPI0017");
+	EXPECT_EQ(t, srat.initiators[1].uid, 0x11223344);
+	EXPECT(t, !srat.initiators[1].enabled);
+	EXPECT_EQ(t, srat.initiators[2].handle_type, 9);
+	EXPECT_EQ(t, srat.initiators[2].segment, 0);
+	EXPECT(t, !srat.initiators[2].enabled);
+	EXPECT_EQ(t, srat.nr_unknown, 0);
+}
+
 /* Other types, and entries longer than their type: the next one is still found. */
 static void unknown_types_are_passed_over(struct ktest *t)
 {
 	srat_begin(&table, 3);
 	put_entry(&table, 3, 18);
 	srat_cpu(&table, 1, 1, SRAT_ENABLED);
-	put_entry(&table, 5, 32);
+	put_entry(&table, 6, 32);
 	put_entry(&table, 255, 255);
 	put_entry(&table, 200, 2);
 	put_entry(&table, 0, 24); /* a CPU entry with 8 bytes of a later version */
@@ -126,6 +152,7 @@ static void unknown_types_are_passed_over(struct ktest *t)
 	EXPECT_EQ(t, srat.nr_cpus, 2);
 	EXPECT_EQ(t, srat.nr_memory, 1);
 	EXPECT_EQ(t, srat.nr_unknown, 4);
+	EXPECT_EQ(t, srat.first_unknown, 3);
 	EXPECT_EQ(t, srat.nr_malformed, 0);
 }
 
@@ -135,10 +162,11 @@ static void short_entries_are_passed_over(struct ktest *t)
 	put_entry(&table, 0, 15);
 	put_entry(&table, 1, 39);
 	put_entry(&table, 2, 23);
+	put_entry(&table, 5, 31);
 	put_entry(&table, 1, 2);
 	srat_cpu(&table, 1, 1, SRAT_ENABLED);
 	ASSERT_EQ(t, parse_table(), 0);
-	EXPECT_EQ(t, srat.nr_malformed, 4);
+	EXPECT_EQ(t, srat.nr_malformed, 5);
 	EXPECT_EQ(t, srat.bytes_unread, 0);
 	EXPECT_EQ(t, srat.nr_cpus, 1);
 	EXPECT_EQ(t, srat.nr_memory, 0);
@@ -189,12 +217,16 @@ static void full_arrays_count_the_rest(struct ktest *t)
 		srat_x2apic(&table, 0, i, SRAT_ENABLED);
 	for (u32 i = 0; i < ACPI_MAX_MEMORY + 5; i++)
 		srat_memory(&table, 0, GiB(i), GiB(1), SRAT_ENABLED);
+	for (u32 i = 0; i < ACPI_MAX_INITIATORS + 3; i++)
+		srat_initiator(&table, i, 1, "0123456789abcdef", SRAT_ENABLED);
 	ASSERT_EQ(t, parse_table(), 0);
+	EXPECT_EQ(t, srat.nr_initiators, ACPI_MAX_INITIATORS);
+	EXPECT_EQ(t, srat.initiators[ACPI_MAX_INITIATORS - 1].domain, ACPI_MAX_INITIATORS - 1);
 	EXPECT_EQ(t, srat.nr_cpus, ACPI_MAX_CPUS);
 	EXPECT_EQ(t, srat.cpus[ACPI_MAX_CPUS - 1].apic_id, ACPI_MAX_CPUS - 1);
 	EXPECT_EQ(t, srat.nr_memory, ACPI_MAX_MEMORY);
 	EXPECT_EQ(t, srat.memory[ACPI_MAX_MEMORY - 1].base, GiB(ACPI_MAX_MEMORY - 1));
-	EXPECT_EQ(t, srat.nr_dropped, 7);
+	EXPECT_EQ(t, srat.nr_dropped, 10);
 }
 
 static void what_is_no_srat(struct ktest *t)
@@ -217,7 +249,8 @@ static void try_srat(const u8 *bytes, size_t len)
 {
 	if (acpi_parse_srat(bytes, len, &srat) == 0)
 		nr_parsed++;
-	if (srat.nr_cpus > len / 16 || srat.nr_memory > len / 40 || srat.bytes_unread > len)
+	if (srat.nr_cpus > len / 16 || srat.nr_memory > len / 40 || srat.nr_initiators > len / 32 ||
+	    srat.bytes_unread > len)
 		beyond_bounds = true;
 }
 
@@ -242,6 +275,7 @@ static const struct ktest_case cases[] = {
 	KTEST(domain_width_follows_revision),
 	KTEST(x2apic_ids_are_32_bits),
 	KTEST(memory_flags_one_by_one),
+	KTEST(initiators_of_each_handle),
 	KTEST(unknown_types_are_passed_over),
 	KTEST(short_entries_are_passed_over),
 	KTEST_SLOW(zero_length_ends_the_walk, 10),        /* a loop fails soon */
