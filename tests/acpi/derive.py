@@ -10,13 +10,14 @@ import sys
 from pathlib import Path
 
 import kit
+import rules_hmat
 import rules_madt
 import rules_size
 import rules_slit
 import rules_srat
 from subject import RULES, Subject
 
-MODULES = (rules_srat, rules_slit, rules_madt, rules_size)  # each registers its rules
+MODULES = (rules_srat, rules_slit, rules_madt, rules_hmat, rules_size)  # each registers its rules
 
 
 def derive(machine, name):

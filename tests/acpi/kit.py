@@ -1,6 +1,6 @@
 """The kit's machines: their tables, the topology that each must give, and how to compare.
 
-A machine is a directory of machines/: tables in ASL (srat.asl, slit.asl, apic.asl) and expect.json,
+A machine is a directory of machines/: tables in ASL (srat.asl, slit.asl, apic.asl, hmat.asl) and expect.json,
 stated by hand in the shape of `numa-inspect --json`, with "about" (one sentence) and "guest"
 (the memory and CPUs of a guest that these tables fit) besides. "notes" are regular expressions.
 """

@@ -36,7 +36,7 @@ def file_only(function):
 class Table:
     """Header and fixed part, and the entries behind. SLIT has none: its body is one piece."""
 
-    FIXED = {"srat": 48, "apic": 44, "slit": 44}
+    FIXED = {"srat": 48, "apic": 44, "slit": 44, "hmat": 40}
 
     def __init__(self, kind, data):
         self.kind = kind
@@ -44,9 +44,14 @@ class Table:
         self.entries = []
         body = data[self.FIXED[kind] :]
         while body:
-            length = len(body) if kind == "slit" else body[1]
+            length = self.entry_bytes(body)
             self.entries.append(bytearray(body[:length]))
             body = body[length:]
+
+    def entry_bytes(self, body):
+        if self.kind == "slit":
+            return len(body)
+        return body[1] if self.kind != "hmat" else struct.unpack_from("<I", body, 4)[0]
 
     def bytes(self):
         return seal(self.fixed + b"".join(self.entries))
@@ -125,7 +130,7 @@ class Subject:
         self.raw = {}
 
     def __getattr__(self, kind):
-        if kind not in ("srat", "slit", "apic"):
+        if kind not in Table.FIXED:
             raise AttributeError(kind)
         return self.parts.get(kind)
 
@@ -142,6 +147,8 @@ class Subject:
 
     def flat(self, *notes):
         self.expect = kit.flat(self.expect, *notes)
+        if self.hmat:
+            self.note("HMAT names domains that are no nodes")
 
     def default_distances(self):
         self.expect["distances"] = kit.default_distances(self.expect["nodes"])

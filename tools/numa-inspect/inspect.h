@@ -3,7 +3,8 @@
  *
  *	files.c     files -> tables: raw bytes, or acpidump's text
  *	machine.c   tables -> a memory that has them -> the kernel's code -> topology
- *	show.c      the topology as text, as JSON, and what the parsers read
+ *	show.c      the topology as text and as JSON
+ *	raw.c       what the parsers read, as JSON
  *	os.c        seam 2 for mm/numa.c
  */
 #ifndef NUMA_INSPECT_H
@@ -47,6 +48,7 @@ phys_addr_t table_address(const struct table_set *set, size_t index);
 void show_text(const struct machine *machine, const struct table_set *set);
 void show_json(const struct machine *machine);
 void show_raw(const struct machine *machine);
+void json_text(const char *text);
 
 /* What mm/numa.c logged. */
 const struct topology_notes *os_log_lines(void);

@@ -1,6 +1,6 @@
 /*
- * The report: as text in the layout of the monitor's `numa` (which begins as numactl --hardware
- * does), or as JSON with one line an item; and the tables as the parsers read them, as JSON.
+ * The topology: as text in the layout of the monitor's `numa` (which begins as numactl --hardware
+ * does), or as JSON with one line an item.
  *
  * Addresses are hexadecimal texts in JSON: its readers take numbers for doubles, and people
  * compare them with firmware's. "end" is the address after the last byte.
@@ -124,7 +124,7 @@ static const char *separator(u32 index, u32 nr)
 	return index + 1 < nr ? ",\n" : "\n  ";
 }
 
-static void json_text(const char *text)
+void json_text(const char *text)
 {
 	putchar('"');
 	for (; *text; text++) {
@@ -210,110 +210,4 @@ void show_json(const struct machine *machine)
 	if (machine->have_ram)
 		json_ram();
 	printf("\n}\n");
-}
-
-/* --- What the parsers read ----------------------------------------------------------------- */
-
-static const char *json_bool(bool value)
-{
-	return value ? "true" : "false";
-}
-
-static void raw_header(const struct acpi_header *header)
-{
-	printf("    \"header\": {\"signature\": ");
-	json_text(header->signature);
-	printf(", \"length\": %u, \"revision\": %u, \"checksum_ok\": %s, \"oem_id\": ",
-	       header->length, header->revision, json_bool(header->checksum_ok));
-	json_text(header->oem_id);
-	printf(", \"oem_table_id\": ");
-	json_text(header->oem_table_id);
-	printf("},\n");
-}
-
-static void raw_srat(const struct acpi_srat *srat)
-{
-	printf("  \"srat\": {\n");
-	raw_header(&srat->header);
-	printf("    \"cpus\": [");
-	for (u32 i = 0; i < srat->nr_cpus; i++)
-		printf("%s\n      {\"x2apic\": %s, \"apic_id\": %u, \"domain\": %u, "
-		       "\"enabled\": %s}",
-		       i ? "," : "", json_bool(srat->cpus[i].x2apic), srat->cpus[i].apic_id,
-		       srat->cpus[i].domain, json_bool(srat->cpus[i].enabled));
-	printf("],\n    \"memory\": [");
-	for (u32 i = 0; i < srat->nr_memory; i++) {
-		const struct acpi_srat_memory *m = &srat->memory[i];
-
-		printf("%s\n      {\"domain\": %u, \"base\": \"0x%llx\", \"length\": \"0x%llx\", "
-		       "\"enabled\": %s, \"hotplug\": %s, \"nonvolatile\": %s}",
-		       i ? "," : "", m->domain, (unsigned long long)m->base,
-		       (unsigned long long)m->length, json_bool(m->enabled), json_bool(m->hotplug),
-		       json_bool(m->nonvolatile));
-	}
-	printf("],\n    \"initiators\": [");
-	for (u32 i = 0; i < srat->nr_initiators; i++)
-		printf("%s\n      {\"domain\": %u, \"enabled\": %s, \"handle_type\": %u}",
-		       i ? "," : "", srat->initiators[i].domain,
-		       json_bool(srat->initiators[i].enabled), srat->initiators[i].handle_type);
-	printf("],\n    \"unknown\": %u, \"malformed\": %u, \"dropped\": %u, "
-	       "\"bytes_unread\": %u\n  }",
-	       srat->nr_unknown, srat->nr_malformed, srat->nr_dropped, srat->bytes_unread);
-}
-
-static void raw_slit(const struct acpi_slit *slit)
-{
-	printf("  \"slit\": {\n");
-	raw_header(&slit->header);
-	printf("    \"localities\": %llu, \"truncated\": %s, \"bad_local\": %u, "
-	       "\"bad_remote\": %u,\n    \"distances\": [",
-	       (unsigned long long)slit->localities, json_bool(slit->truncated), slit->nr_bad_local,
-	       slit->nr_bad_remote);
-	for (u32 from = 0; from < slit->nr_kept; from++) {
-		printf("%s\n      [", from ? "," : "");
-		for (u32 to = 0; to < slit->nr_kept; to++)
-			printf("%s%u", to ? ", " : "", slit->distance[from][to]);
-		printf("]");
-	}
-	printf("]\n  }");
-}
-
-static void raw_madt(const struct acpi_madt *madt)
-{
-	printf("  \"apic\": {\n");
-	raw_header(&madt->header);
-	printf("    \"lapic_address\": \"0x%llx\",\n    \"cpus\": [",
-	       (unsigned long long)madt->lapic_address);
-	for (u32 i = 0; i < madt->nr_cpus; i++) {
-		const struct acpi_madt_cpu *cpu = &madt->cpus[i];
-
-		printf("%s\n      {\"x2apic\": %s, \"apic_id\": %u, \"uid\": %u, \"enabled\": %s, "
-		       "\"online_capable\": %s}",
-		       i ? "," : "", json_bool(cpu->x2apic), cpu->apic_id, cpu->uid,
-		       json_bool(cpu->enabled), json_bool(cpu->online_capable));
-	}
-	printf("],\n    \"malformed\": %u, \"dropped\": %u, \"bytes_unread\": %u\n  }",
-	       madt->nr_malformed, madt->nr_dropped, madt->bytes_unread);
-}
-
-void show_raw(const struct machine *machine)
-{
-	const char *between = "{\n";
-
-	if (machine->tables.have_srat) {
-		printf("%s", between);
-		raw_srat(&machine->tables.srat);
-		between = ",\n";
-	}
-	if (machine->tables.have_slit) {
-		printf("%s", between);
-		raw_slit(&machine->tables.slit);
-		between = ",\n";
-	}
-	if (machine->tables.have_madt) {
-		printf("%s", between);
-		raw_madt(&machine->tables.madt);
-		between = ",\n";
-	}
-	printf("%s}\n", between[0] == ',' ? "\n" : "{");
 }
