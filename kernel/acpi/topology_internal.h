@@ -4,7 +4,7 @@
 
 #include <kernel/acpi.h>
 
-/* No x86-64 has longer physical addresses; the flat topology's only range ends there, too. */
+/* No x86-64 has longer physical addresses. */
 #define PHYS_LIMIT ((u64)1 << 52)
 
 /* Does this entry say whose some RAM is? */

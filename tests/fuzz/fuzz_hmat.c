@@ -53,11 +53,15 @@ static void expect_matrix(const struct acpi_hmat_matrix *matrix, const u8 *entry
 /* Does the entry's length hold the matrix that it announces? */
 static bool holds_matrix(const u8 *entry)
 {
-	unsigned __int128 rows = read_le32(entry + 12), columns = read_le32(entry + 16);
 	u32 len = read_le32(entry + 4);
+	unsigned __int128 rows, columns;
 
-	return len >= MATRIX_FIXED_BYTES &&
-	       MATRIX_FIXED_BYTES + 4 * (rows + columns) + 2 * rows * columns <= len;
+	/* A shorter entry may be the last of the table: its numbers would be beyond it. */
+	if (len < MATRIX_FIXED_BYTES)
+		return false;
+	rows = read_le32(entry + 12);
+	columns = read_le32(entry + 16);
+	return MATRIX_FIXED_BYTES + 4 * (rows + columns) + 2 * rows * columns <= len;
 }
 
 static void expect_entries(const u8 *table)
