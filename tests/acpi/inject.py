@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Ways to put a machine's tables in front of the kernel in QEMU.
 
 - A second drive, and GRUB's `acpi` command: the tables of QEMU with the same signatures are left out,
@@ -6,16 +7,21 @@
   wrong checksums and lengths survive. GRUB lists tables of its own making in XSDT and RSDT.
 - Firmware files (fw_cfg): with `-machine acpi=off` QEMU makes no tables, and SeaBIOS places those
   that it is given, root table and RSDP too. For what is wrong with the root.
+
+    inject.py DRIVE TABLE...      writes a drive for build/acpi-kit.iso
 """
 
 import io
 import os
 import shlex
 import struct
+import sys
 import tarfile
 from pathlib import Path
 
-from hwlib import qemu
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+
+from hwlib import qemu  # noqa: E402
 
 SIGNATURES = "SRAT,SLIT,APIC,HMAT"
 DRIVE_BYTES = 1 << 20
@@ -99,3 +105,18 @@ def write_firmware_files(directory, tables, null_entries=0):
 def extra(arguments):
     """For hwlib.qemu.command(), which takes a text."""
     return shlex.join(arguments)
+
+
+def main():
+    if len(sys.argv) < 3:
+        print(__doc__, file=sys.stderr)
+        return 1
+    drive, *paths = sys.argv[1:]
+    # By number: two tables of one name may come from two directories.
+    write_drive(drive, [(f"{number}.aml", Path(path).read_bytes())
+                        for number, path in enumerate(paths)])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
