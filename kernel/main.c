@@ -39,6 +39,7 @@
 #include <mm/mm.h>
 #include <mm/numa.h>
 #include <mm/page_alloc.h>
+#include <x86/cpu_area.h>
 #include <x86/fwcfg.h>
 #include <x86/image.h>
 #include <x86/machine.h>
@@ -280,6 +281,7 @@ static void run_kernel(void)
 /* Steps 1 to 8. Called by boot/entry.asm. */
 void kmain(u32 magic, phys_addr_t info_phys)
 {
+	cpu_area_init_boot();
 	serial_init();
 	traps_init();
 	time_init();

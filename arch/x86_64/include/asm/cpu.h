@@ -2,14 +2,14 @@
 #ifndef ASM_CPU_H
 #define ASM_CPU_H
 
+#include <asm/percpu.h>
 #include <base/types.h>
 
 #define MAX_CPUS 64
 
-/* Only the boot CPU runs so far; per-CPU areas come with the others. */
 static inline u32 smp_processor_id(void)
 {
-	return 0;
+	return this_cpu_load_u32(CPU_AREA_CPU);
 }
 
 static inline void cpu_relax(void)

@@ -45,6 +45,22 @@ static inline void write_cr4(u64 value)
 	__asm__ volatile("movq %0, %%cr4" : : "r"(value) : "memory");
 }
 
+#define MSR_APIC_BASE 0x1bu
+#define MSR_GS_BASE   0xc0000101u
+
+static inline u64 read_msr(u32 msr)
+{
+	u32 low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+	return ((u64)high << 32) | low;
+}
+
+static inline void write_msr(u32 msr, u64 value)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
+}
+
 struct cpuid_result {
 	u32 eax, ebx, ecx, edx;
 };

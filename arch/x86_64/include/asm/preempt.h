@@ -1,0 +1,59 @@
+/*
+ * Preemption on x86-64; the contract is in <arch/preempt.h>.
+ *
+ * preempt_count is this CPU's word: how often preemption is disabled, and in its top bit, inverted,
+ * whether a switch is wanted. So zero says both "enabled" and "wanted", and the outermost
+ * preempt_enable() is a decrement and a jump that is hardly ever taken. Only this CPU writes it; who
+ * wants a switch on another CPU sends it an interrupt.
+ */
+#ifndef ASM_PREEMPT_H
+#define ASM_PREEMPT_H
+
+#include <asm/irq.h>
+#include <asm/percpu.h>
+#include <base/types.h>
+
+#define PREEMPT_NOT_WANTED 0x80000000u
+
+/* kernel/sched: switches if that is possible now (interrupts on, not in one). */
+void preempt_schedule(void);
+
+static inline void preempt_disable(void)
+{
+	__asm__ volatile("incl %%gs:%c0" : : "i"(CPU_AREA_PREEMPT) : "memory", "cc");
+}
+
+static inline void preempt_enable(void)
+{
+	bool zero;
+
+	__asm__ volatile("decl %%gs:%c1" : "=@ccz"(zero) : "i"(CPU_AREA_PREEMPT) : "memory");
+	if (unlikely(zero))
+		preempt_schedule();
+}
+
+static inline u32 preempt_depth(void)
+{
+	return this_cpu_load_u32(CPU_AREA_PREEMPT) & ~PREEMPT_NOT_WANTED;
+}
+
+static inline bool in_interrupt(void)
+{
+	return this_cpu_load_u32(CPU_AREA_IRQ_DEPTH) != 0;
+}
+
+static inline bool preemptible(void)
+{
+	return preempt_depth() == 0 && !irqs_disabled() && !in_interrupt();
+}
+
+/* A switch is wanted on this CPU: the next preempt_enable() or end of an interrupt obeys. */
+static inline void preempt_want(void)
+{
+	__asm__ volatile("andl %0, %%gs:%c1"
+			 :
+			 : "i"(~PREEMPT_NOT_WANTED), "i"(CPU_AREA_PREEMPT)
+			 : "memory", "cc");
+}
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * More than one CPU: starting them, interrupting them, and asking a silent one where it is.
+ */
+#ifndef X86_SMP_H
+#define X86_SMP_H
+
+#include <arch/cpu.h>
+#include <base/types.h>
+
+/* Bit n: CPU n runs threads and takes interrupts. Grows during boot only. */
+bool cpu_online(u32 cpu);
+u32 nr_cpus_online(void);
+#define for_each_online_cpu(cpu)             \
+	for (cpu = 0; cpu < MAX_CPUS; cpu++) \
+		if (!cpu_online(cpu)) {      \
+		} else
+
+/*
+ * Starts every CPU of the topology, at most `max` with the boot CPU, one after the other. One that
+ * does not answer in time is named in the log and left out for good. Boot CPU, after mm_init().
+ */
+void smp_start_all(u32 max);
+
+/*
+ * Runs fn(arg) on a CPU, in interrupt context there (on this CPU: at once, interrupts off); returns
+ * when it is done. Call with interrupts on, never from an interrupt: two CPUs would wait for each
+ * other. -ENODEV: not online. Waits are bounded: a CPU that does not answer in seconds is asked by NMI
+ * where it is, and that is a panic.
+ */
+int smp_call(u32 cpu, void (*fn)(void *arg), void *arg);
+void smp_call_others(void (*fn)(void *arg), void *arg); /* all but this one, at the same time */
+
+/* That CPU shall choose a thread anew. Any context. */
+void smp_send_reschedule(u32 cpu);
+
+/* After a mapping has changed or gone: no CPU uses the old one when this returns. As smp_call(). */
+void tlb_shootdown(uintptr_t virt, u64 size_bytes);
+
+/*
+ * For a panic: stops the other CPUs by NMI and keeps where each was; bounded, any context. Then
+ * smp_stopped_frame(cpu) is its interrupted state, NULL for one that did not answer.
+ */
+void smp_stop_others(void);
+const struct trap_frame *smp_stopped_frame(u32 cpu);
+
+#endif

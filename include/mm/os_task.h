@@ -1,0 +1,71 @@
+/*
+ * Seam 2, second part: who is running, sleeping and waking, threads.
+ *
+ * mm/ asks for this from the first mechanism on that can block. A kernel without threads can leave
+ * it out and still gets every path that does not. kernel/sched*.c implements it for ours,
+ * tests/host/threads.c with pthreads, where a thread plays a CPU.
+ */
+#ifndef MM_OS_TASK_H
+#define MM_OS_TASK_H
+
+#include <arch/spinlock.h>
+#include <base/list.h>
+#include <base/types.h>
+#include <mm/numa.h>
+
+/* Linux's flags of a task; its own task alone writes them. */
+#define PF_MEMALLOC 0x0800u /* it frees memory: may use the whole reserve */
+#define PF_KSWAPD   0x20000u
+
+struct mempolicy;
+
+/* What of a task concerns memory: part of the kernel's own structure. */
+struct os_task {
+	u32 flags;                         /* PF_* */
+	nodemask_t mems_allowed;           /* its cpuset */
+	const struct mempolicy *mempolicy; /* NULL: local */
+};
+
+/* The task of the running thread; in an interrupt that of the interrupted one. Never NULL. */
+struct os_task *os_current(void);
+bool os_in_interrupt(void);
+/* May this context sleep: a thread, preemptible, interrupts on? */
+bool os_may_sleep(void);
+
+/*
+ * Sleeping until something is true.
+ *
+ *	waiter                                   waker
+ *	os_wait(&q, is_ready, arg, timeout)      change what is_ready() looks at; os_wake_all(&q)
+ *
+ * The waiter puts itself on the queue before each look, so a wake between look and sleep is not
+ * lost. The change must be visible before the wake: the queue's lock, taken by both, sees to it.
+ */
+struct os_wait_queue {
+	struct spinlock lock;
+	struct list_head waiters; /* guarded by lock */
+};
+
+#define OS_WAIT_FOREVER (~(u64)0)
+
+void os_wait_queue_init(struct os_wait_queue *queue, const char *name);
+/*
+ * Sleeps until ready(arg) is true or the time is over; ready() is called without locks, must not
+ * sleep, and may be called any number of times. Returns its last answer. May sleep: anywhere else it is
+ * reported as a bug, with the call site. timeout_ns 0 only looks.
+ */
+bool os_wait(struct os_wait_queue *queue, bool (*ready)(void *arg), void *arg, u64 timeout_ns);
+/* Any context, also interrupts; not under a zone or list lock. The number woken. */
+u32 os_wake_all(struct os_wait_queue *queue);
+u32 os_wake_one(struct os_wait_queue *queue);
+
+/* A thread on this CPU (a number that is online); NULL if there is no memory. May sleep. */
+struct os_thread;
+struct os_thread *os_thread_start(const char *name, u32 cpu, void (*fn)(void *arg), void *arg);
+/* Waits for its end and frees it. May sleep. */
+void os_thread_join(struct os_thread *thread);
+
+/* Runs fn on that CPU, in interrupt context there, and returns when it is done. Interrupts on. */
+int os_run_on_cpu(u32 cpu, void (*fn)(void *arg), void *arg);
+
+#endif

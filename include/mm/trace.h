@@ -1,0 +1,71 @@
+/*
+ * Trace records: what happened, when, on which CPU, to which page, by whom.
+ *
+ * Off by default at the cost of one predictable branch; none on the hit paths, which are closed
+ * while tracing is on (see mm/pcp.c), so that what is traced goes the slow way. mm/trace.c has
+ * the rings; the kernel gives it their memory and drains them.
+ */
+#ifndef MM_TRACE_H
+#define MM_TRACE_H
+
+#include <base/atomic.h>
+#include <base/types.h>
+
+/* `id` is what the event is about: a frame number, an object, a thread. */
+enum trace_event {
+	TRACE_NONE,
+	TRACE_PAGE_ALLOC, /* pfn */
+	TRACE_PAGE_FREE,
+	TRACE_PAGE_ALLOC_FAILED,
+	TRACE_PCP_REFILL, /* order, arg: pages */
+	TRACE_PCP_DRAIN,
+	TRACE_ZONE_SPLIT,
+	TRACE_ZONE_MERGE,
+	TRACE_SCHED_SWITCH, /* id: the next thread, arg: the one before */
+	TRACE_SCHED_WAKE,
+	TRACE_LOST, /* arg: records that found the ring full */
+	NR_TRACE_EVENTS
+};
+
+/* Fixed, little-endian, as it goes over the wire: tools/trace.py reads it. 48 bytes. */
+struct trace_record {
+	u64 timestamp; /* arch_timestamp() */
+	u64 id;
+	u64 call_site;
+	u64 arg;
+	u32 gfp;
+	u16 event; /* enum trace_event */
+	u16 cpu;
+	u16 nid;
+	u8 order;
+	u8 zone;
+	u32 sequence; /* of its CPU's records: a gap is a loss */
+};
+_Static_assert(sizeof(struct trace_record) == 48, "the decoder's format");
+
+extern bool trace_enabled; /* read relaxed: who misses the change by a moment traces one less */
+
+struct trace_fields {
+	u64 id, call_site, arg;
+	u32 gfp;
+	u16 nid;
+	u8 order, zone;
+};
+/* Any context, NMI excepted. Out of line: the caller has looked at trace_enabled. */
+void trace_record(enum trace_event event, const struct trace_fields *fields);
+
+#define trace(event, ...)                                                                 \
+	do {                                                                              \
+		if (unlikely(load_relaxed(&trace_enabled)))                               \
+			trace_record((event), &(const struct trace_fields){__VA_ARGS__}); \
+	} while (0)
+
+/* Gives CPU `cpu` its ring; records is a power of two. While tracing is off. */
+void trace_set_ring(u32 cpu, struct trace_record *ring, u32 records);
+void trace_switch(bool on);
+/* Takes up to max of the oldest records of a CPU's ring; one reader at a time. Returns how many. */
+u32 trace_read(u32 cpu, struct trace_record *out, u32 max);
+u64 trace_lost(u32 cpu);
+const char *trace_event_name(enum trace_event event);
+
+#endif
