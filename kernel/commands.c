@@ -121,6 +121,8 @@ const struct monitor_command monitor_commands[] = {
 	 command_buddyinfo},
 	{"zoneinfo", "", "zones with marks and counters, as in Linux's /proc/zoneinfo",
 	 command_zoneinfo},
+	{"cpus", "", "CPUs: number, APIC id, node, state, heartbeat, running thread", command_cpus},
+	{"irqs", "", "interrupts by CPU and kind", command_irqs},
 	{"memblock", "", "what was taken at boot and by whom, and where each page went",
 	 command_memblock},
 	{"alloc", "[ORDER] [node=N] [gfp=NAME|NAME]", "allocate 2^ORDER pages and keep them",

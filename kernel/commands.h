@@ -14,6 +14,10 @@ int command_memblock(int argc, char **argv);
 /* Where each page of the firmware's map went, in the log. Panics if the sum is not exact. */
 void check_accounting(void);
 
+/* report_cpus.c */
+int command_cpus(int argc, char **argv);
+int command_irqs(int argc, char **argv);
+
 /* report_memory.c */
 int command_buddyinfo(int argc, char **argv);
 int command_zoneinfo(int argc, char **argv);

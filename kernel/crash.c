@@ -20,6 +20,8 @@
 #include <mm/page_alloc.h>
 #include <x86/image.h>
 #include <x86/machine.h>
+#include <x86/smp.h>
+#include <x86/trap.h>
 
 #include "commands.h"
 
@@ -161,6 +163,80 @@ static void crash_accounting(void)
 	check_accounting();
 }
 
+/* The last CPU that is online; the only one, if so. */
+static u32 last_cpu(void)
+{
+	u32 cpu, last = 0;
+
+	for_each_online_cpu(cpu)
+		last = cpu;
+	return last;
+}
+
+static void call_last_cpu(void (*fn)(void *arg))
+{
+	irq_restore(RFLAGS_IF);
+	smp_call(last_cpu(), fn, NULL);
+}
+
+/* Called on another CPU, with interrupts off. */
+static void panic_here(void *arg)
+{
+	(void)arg;
+	panic("asked for on CPU %u", smp_processor_id());
+}
+
+static void hang_here(void *arg)
+{
+	(void)arg;
+	for (;;)
+		cpu_relax();
+}
+
+/* Its heartbeat goes on, so the watchdog says nothing. */
+static void never_answer(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		cpu_is_alive();
+		cpu_relax();
+	}
+}
+
+static void overflow_here(void *arg)
+{
+	volatile u32 depth = 0;
+
+	(void)arg;
+	recurse(&depth);
+}
+
+static void crash_panic_cpu(void)
+{
+	call_last_cpu(panic_here);
+}
+
+static void crash_panic_cpus(void)
+{
+	irq_restore(RFLAGS_IF);
+	smp_call_others(panic_here, NULL);
+}
+
+static void crash_hang_cpu(void)
+{
+	call_last_cpu(hang_here);
+}
+
+static void crash_hang_call(void)
+{
+	call_last_cpu(never_answer);
+}
+
+static void crash_stack_cpu(void)
+{
+	call_last_cpu(overflow_here);
+}
+
 static const struct {
 	const char *name, *sentence;
 	void (*run)(void);
@@ -181,6 +257,11 @@ static const struct {
 	{"wrong_order", "a block of four pages freed as two", crash_wrong_order},
 	{"free_reserved", "a page of the kernel image freed", crash_free_reserved},
 	{"assert_lock", "a lock taken twice", crash_assert_lock},
+	{"panic_cpu", "a panic on the last CPU", crash_panic_cpu},
+	{"panic_cpus", "a panic on all CPUs but this, at the same time", crash_panic_cpus},
+	{"hang_cpu", "a loop with interrupts off on the last CPU", crash_hang_cpu},
+	{"hang_call", "a function that the last CPU does not get done", crash_hang_call},
+	{"stack_cpu", "recursion into the guard below the last CPU's stack", crash_stack_cpu},
 	{"accounting", "a page of RAM that two have", crash_accounting},
 };
 

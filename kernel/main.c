@@ -13,18 +13,21 @@
  *	 6  the machine                  ACPI tables give the topology; they are reserved as well;
  *	                                 numa_init() tells memblock whose memory is whose
  *	 7  page tables                  the final ones: W^X, no low half. First allocations
- *	 8  stacks                       with guards below them; the boot stack is left behind
+ *	 8  this CPU's area and stacks   on its own node, with guards below them; the boot stack is
+ *	                                 left behind
  *	 9  the memory manager           zones, struct page, buddy; memblock closes
- *	10  interrupts                   tick and serial: the watchdog and the monitor need them
- *	11  accounting                   each page of the firmware's map has an owner, or the boot
+ *	10  interrupts and threads       serial line, local APIC, tick; what runs becomes a thread
+ *	11  the other CPUs               all of them; each becomes its own idle thread
+ *	12  accounting                   each page of the firmware's map has an owner, or the boot
  *	                                 ends here: a page that is lost, or had twice
- *	12  what the options ask for     tests, commands, or the monitor
+ *	13  what the options ask for     tests, commands, or the monitor
  *
- * Steps 1 to 8 run with interrupts off. One CPU runs; the others are left to the firmware.
+ * Steps 1 to 9 run with interrupts off, and 1 to 10 on one CPU.
  */
 #include <arch/irq.h>
 #include <arch/page.h>
 #include <base/errno.h>
+#include <base/format.h>
 #include <base/string.h>
 #include <boot/boot_info.h>
 #include <kernel/acpi.h>
@@ -35,28 +38,29 @@
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/test.h>
+#include <kernel/thread.h>
 #include <mm/memblock.h>
 #include <mm/mm.h>
 #include <mm/numa.h>
 #include <mm/page_alloc.h>
+#include <x86/apic.h>
 #include <x86/cpu_area.h>
 #include <x86/fwcfg.h>
 #include <x86/image.h>
 #include <x86/machine.h>
 #include <x86/paging.h>
 #include <x86/serial.h>
+#include <x86/smp.h>
 #include <x86/time.h>
 #include <x86/trap.h>
 
 #include "commands.h"
+#include "cpus.h"
 
 #define FWCFG_CMDLINE    "opt/highwater/cmdline"
 #define MAX_INFO_BYTES   MiB(16)
 #define BOOT_MAPPED_END  GiB(4)
 #define TRAMPOLINE_LIMIT MiB(1)
-
-/* Slot 0 of the stack window is the boot CPU's; its exception stacks are at their IST numbers. */
-#define BOOT_STACK_SLOT 0
 
 void kmain(u32 magic, phys_addr_t info_phys);
 
@@ -193,32 +197,8 @@ static void build_address_space(void)
 	};
 
 	/* Kept for starting the other CPUs, which begin in real mode. */
-	if (!take_early(PAGE_SIZE, TRAMPOLINE_LIMIT, MEMBLOCK_TRAMPOLINE))
-		klog(LOG_WARN, "memory", "no page below 1 MiB is left for starting CPUs");
+	smp_keep_trampoline(take_early(PAGE_SIZE, TRAMPOLINE_LIMIT, MEMBLOCK_TRAMPOLINE));
 	paging_init(&source);
-}
-
-/*
- * On the boot CPU's own node. Cleared, because under QEMU a page that once held firmware code is
- * slow to write until all of that is overwritten, and a stack never overwrites itself as a whole.
- */
-static uintptr_t make_stack(u32 slot)
-{
-	phys_addr_t phys =
-		numa_alloc_early(cpu_to_node(0), STACK_BYTES, PAGE_SIZE, MEMBLOCK_STACKS);
-
-	if (!phys)
-		panic("no memory for stack %u", slot);
-	memset(phys_to_virt(phys), 0, STACK_BYTES);
-	return paging_map_stack(slot, phys);
-}
-
-/* Returns the top of the stack that the boot goes on with. */
-static uintptr_t make_stacks(void)
-{
-	for (u32 slot = IST_DOUBLE_FAULT; slot < NR_IST; slot++)
-		trap_set_ist((enum trap_ist)slot, make_stack(slot));
-	return make_stack(BOOT_STACK_SLOT);
 }
 
 static _Noreturn void continue_on_stack(uintptr_t top, void (*next)(void))
@@ -234,10 +214,16 @@ static _Noreturn void continue_on_stack(uintptr_t top, void (*next)(void))
 static void print_summary(void)
 {
 	const struct numa_topology *topology = numa_topology();
+	u32 nr_online = nr_cpus_online();
+	char in_use[24];
 
-	klog(LOG_INFO, "machine", "%u node%s, %u CPU%s (one in use), %llu MiB of RAM, %s, by %s",
+	if (nr_online == topology->nr_cpus)
+		snprintf(in_use, sizeof(in_use), "%s", nr_online == 1 ? "in use" : "all in use");
+	else
+		snprintf(in_use, sizeof(in_use), "%u in use", nr_online);
+	klog(LOG_INFO, "machine", "%u node%s, %u CPU%s, %s, %llu MiB of RAM, %s, by %s",
 	     topology->nr_nodes, topology->nr_nodes == 1 ? "" : "s", topology->nr_cpus,
-	     topology->nr_cpus == 1 ? "" : "s",
+	     topology->nr_cpus == 1 ? "" : "s", in_use,
 	     (unsigned long long)(memblock_ram_pages() << PAGE_SHIFT) >> 20,
 	     boot_info.efi ? "UEFI" : "BIOS", boot_info.loader);
 }
@@ -261,16 +247,29 @@ static _Noreturn void do_what_was_asked(void)
 	monitor();
 }
 
-/* Steps 9 to 12: on the final stack, in the final address space. */
+/* A tick from the local APIC if there is one, from the PIT if not. */
+static void start_interrupts(void)
+{
+	legacy_irqs_init();
+	if (apic_init_boot()) {
+		legacy_tick_stop();
+		apic_start_timer();
+	}
+	threads_init();
+	irq_restore(RFLAGS_IF);
+}
+
+/* Steps 9 to 13: on the final stack, in the final address space. */
 static void run_kernel(void)
 {
 	struct mm_options mm = {.min_free_kbytes = options.min_free_kbytes};
 
 	mm_init(&mm);
 	allocator_ready = true;
+	cpus_memory_ready();
 	panic_memory_ready();
-	legacy_irqs_init();
-	irq_restore(RFLAGS_IF);
+	start_interrupts();
+	smp_start_all(numa_topology()->nr_cpus, (u32)options.maxcpus);
 	check_accounting();
 	print_summary();
 	klog(LOG_NOTICE, "highwater", "%llu ms from entry to prompt",
@@ -292,5 +291,5 @@ void kmain(u32 magic, phys_addr_t info_phys)
 	reserve_what_is_taken(info_phys);
 	learn_machine();
 	build_address_space();
-	continue_on_stack(make_stacks(), run_kernel);
+	continue_on_stack(cpu_area_move_boot(&cpu_source), run_kernel);
 }

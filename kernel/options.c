@@ -69,6 +69,8 @@ static const struct option table[] = {
 	 .sentence = "off: ignore what the firmware says, one node owns everything"},
 	{"mem", OPTION_SIZE, FIELD(mem_bytes), .min = MiB(4), .max = TiB(64), .default_note = "all",
 	 .sentence = "use only the lowest so many bytes of RAM"},
+	{"maxcpus", OPTION_NUMBER, FIELD(maxcpus), .min = 1, .max = 4096, .default_note = "all",
+	 .sentence = "use only so many CPUs"},
 	{"min_free_kbytes", OPTION_NUMBER, FIELD(min_free_kbytes), .max = GiB(1),
 	 .default_text = "0",
 	 .sentence = "memory that the min marks hold back; 0: computed from the size of RAM"},

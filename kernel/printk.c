@@ -7,9 +7,10 @@
  *
  * Printing must work everywhere, and that is what the lock is built for. Somebody may be
  * printing already and never finish: this CPU, if an exception strikes inside the serial driver,
- * or another one that has died. So the lock is only ever tried, a bounded number of times, and
- * then the line goes out without it: mixed output is better than none. During a panic
- * (printk_panic_mode) it is not even tried.
+ * or another one that has died. So the lock is only ever tried, for a bounded time, and then the
+ * line goes out without it: mixed output is better than none. The time is many times what all CPUs
+ * together take for a line each, and a holder may be one that the host does not run for a while.
+ * During a panic (printk_panic_mode) the lock is not even tried.
  *
  * The column of the cursor is known well enough to say whether a log line must start with a
  * newline because the prompt or half a line stands before it.
@@ -18,6 +19,7 @@
  */
 #include <arch/cpu.h>
 #include <arch/spinlock.h>
+#include <base/atomic.h>
 #include <base/format.h>
 #include <base/string.h>
 #include <kernel/printk.h>
@@ -26,7 +28,8 @@
 
 #define LOG_LINE_BYTES     320
 #define CONSOLE_TEXT_BYTES 1024
-/* Some hundred milliseconds under emulation: many times what a line takes to print. */
+/* Both must have passed: time alone passes also while the host runs nobody. */
+#define CONSOLE_LOCK_NS    2000000000ull
 #define CONSOLE_LOCK_TRIES 1000000
 
 static struct spinlock console_lock = {
@@ -36,21 +39,29 @@ static struct spinlock console_lock = {
 static bool at_line_start = true;           /* guarded by console_lock */
 static enum log_level max_level = LOG_INFO; /* a word that one option sets at boot */
 static bool panicking;
-static struct printk_stats stats; /* counted without a lock: exact as long as one CPU prints */
+static struct printk_stats stats; /* atomic: figures */
 
 static bool console_try_lock(void)
 {
-	if (__atomic_load_n(&panicking, __ATOMIC_RELAXED))
-		return false;
-	for (u32 i = 0; i < CONSOLE_LOCK_TRIES; i++) {
-		/* Ours already: a trap came in the middle of a line, and waiting is hopeless. */
-		if (spin_is_held(&console_lock))
+	u64 start = arch_timestamp();
+
+	for (u32 tries = 0;; tries++) {
+		/* Relaxed: nothing is read by it. Ours already: a trap came in the middle of a line,
+		 * and waiting is hopeless. */
+		if (load_relaxed(&panicking) || spin_is_held(&console_lock))
 			return false;
 		if (spin_trylock(&console_lock))
 			return true;
+		if (tries >= CONSOLE_LOCK_TRIES &&
+		    arch_timestamp_to_ns(arch_timestamp() - start) >= CONSOLE_LOCK_NS)
+			return false;
 		cpu_relax();
 	}
-	return false;
+}
+
+static void count(u64 *figure)
+{
+	__atomic_fetch_add(figure, 1, __ATOMIC_RELAXED);
 }
 
 /* `own_line`: start in column 0, whatever stands on the line now. */
@@ -77,7 +88,7 @@ static size_t mark_cut(char *buf, size_t size, size_t need, const char *mark)
 {
 	if (need < size)
 		return need;
-	stats.cut++;
+	count(&stats.cut);
 	memcpy(buf + size - 1 - strlen(mark), mark, strlen(mark));
 	return size - 1;
 }
@@ -89,10 +100,10 @@ void vklog(enum log_level level, const char *subsystem, const char *fmt, va_list
 	size_t len;
 
 	if (level > max_level) {
-		stats.suppressed++;
+		count(&stats.suppressed);
 		return;
 	}
-	stats.lines++;
+	count(&stats.lines);
 	len = (size_t)snprintf(line, LOG_LINE_BYTES,
 			       "[%5llu.%06llu] %.16s: ", (unsigned long long)(us / 1000000),
 			       (unsigned long long)(us % 1000000), subsystem);
@@ -140,10 +151,14 @@ void console_write(const char *text)
 
 struct printk_stats printk_stats(void)
 {
-	return stats;
+	return (struct printk_stats){
+		.lines = load_relaxed(&stats.lines),
+		.suppressed = load_relaxed(&stats.suppressed),
+		.cut = load_relaxed(&stats.cut),
+	};
 }
 
 void printk_panic_mode(void)
 {
-	__atomic_store_n(&panicking, true, __ATOMIC_RELAXED);
+	store_relaxed(&panicking, true);
 }

@@ -20,7 +20,7 @@ import sys
 
 KERNEL_IMAGE_BASE = 0xFFFFFFFF80000000
 TEXT_TYPES = "tTwW"
-TEXT_END = "__text_end"
+TEXT_START, TEXT_END = "__text_start", "__text_end"  # of linker.ld
 
 
 def read_symbols(lines):
@@ -33,8 +33,8 @@ def read_symbols(lines):
         address, kind, name = int(fields[0], 16), fields[1], fields[2]
         if address < KERNEL_IMAGE_BASE:
             continue  # the 32-bit entry runs at its physical address
-        # Of several names at one address the global one is what a reader knows.
-        rank = (name == TEXT_END, kind == "t", name)
+        # Of several names at one address a function's global one is what a reader knows.
+        rank = (name in (TEXT_START, TEXT_END), kind == "t", name)
         if address not in symbols or rank < symbols[address]:
             symbols[address] = rank
     return [(address, rank[2]) for address, rank in sorted(symbols.items())]

@@ -29,6 +29,7 @@ struct cpu_features cpu_features(void)
 	struct cpu_features f = {.phys_bits = DEFAULT_PHYS_BITS};
 	struct cpuid_result basic = cpuid(LEAF_BASIC);
 
+	f.apic = basic.edx & (1u << 9);
 	f.mce = basic.edx & (1u << 7);
 	f.pge = basic.edx & (1u << 13);
 	if (has_leaf(LEAF_STRUCTURED)) {

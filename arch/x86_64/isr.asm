@@ -2,14 +2,17 @@
 ;
 ; The CPU has pushed ss, rsp, rflags, cs, rip and, for some exceptions, an error code, on a stack
 ; that it aligned to 16 bytes. A stub pushes a zero where there is no error code, then its vector;
-; the common part pushes the registers. The result is struct trap_frame of x86/trap.h, and rsp is
-; aligned for the call: 5 + 2 + 15 eightbytes.
+; the common part pushes the registers. The result is struct trap_frame of x86/trap.h. Above the
+; call stands what a function's entry would have left, with the interrupted rip in place of a return
+; address, so that a backtrace goes on into the interrupted code. rsp is then aligned for the call:
+; 5 + 2 + 15 + 2 eightbytes.
 ;
 ; Stubs are STUB_BYTES apart, so that a vector's address is arithmetic; traps.c fills the IDT so.
 ;
 ; Source: Intel SDM volume 3A, "Exception and Interrupt Handling in 64-bit Mode".
 
 STUB_BYTES equ 16
+FRAME_RIP  equ 17 * 8 ; in struct trap_frame
 
 global isr_stubs
 extern trap_dispatch
@@ -53,7 +56,11 @@ isr_common:
 	push r15
 	cld
 	mov rdi, rsp
+	push qword [rdi + FRAME_RIP]
+	push rbp
+	mov rbp, rsp
 	call trap_dispatch
+	add rsp, 16
 	pop r15
 	pop r14
 	pop r13

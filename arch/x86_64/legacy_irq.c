@@ -1,10 +1,11 @@
 /*
  * The legacy interrupt controllers: two cascaded 8259s, and the PIT's tick.
  *
- * They are there on every PC, need no tables to find, and do for one CPU: IRQ0 is the tick, IRQ4
- * says that a byte came in on COM1. All other lines stay masked. After reset the vectors of IRQ 0
- * to 7 are those of exceptions 8 to 15, so the controllers are always remapped, even to be left
- * alone.
+ * They are there on every PC and need no tables to find. IRQ0 is the tick as long as the local
+ * APIC's timer does not run, and for good where there is none; IRQ4 says that a byte came in on COM1.
+ * All other lines stay masked. Their interrupts reach the boot CPU only: directly, or through its
+ * APIC's LINT0 (apic.c). After reset the vectors of IRQ 0 to 7 are those of exceptions 8 to 15, so
+ * the controllers are always remapped, even to be left alone.
  *
  * A line that drops before the CPU acknowledges it is delivered as IRQ 7 (or 15) without its bit in
  * service: a spurious interrupt, which must not be acknowledged - except to the first controller
@@ -15,6 +16,7 @@
  *
  * Source: Intel 8259A and 8254 data sheets.
  */
+#include <x86/cpu_area.h>
 #include <x86/io.h>
 #include <x86/serial.h>
 
@@ -22,6 +24,7 @@
 
 #include "legacy_irq.h"
 #include "pit.h"
+#include "tick.h"
 
 #define PIC1_COMMAND        0x20
 #define PIC1_DATA           0x21
@@ -37,9 +40,6 @@
 #define IRQ_TICK            0
 #define IRQ_CASCADE         2
 #define IRQ_COM1            4
-
-/* Called from the tick. Set with interrupts off or before they are on. */
-static void (*tick_handler)(const struct trap_frame *frame);
 
 static void pic_init(u16 enabled_irqs)
 {
@@ -74,9 +74,13 @@ void legacy_irqs_init(void)
 	irq_restore(flags);
 }
 
-void tick_set_handler(void (*fn)(const struct trap_frame *frame))
+void legacy_tick_stop(void)
 {
-	__atomic_store_n(&tick_handler, fn, __ATOMIC_RELAXED);
+	unsigned long flags = irq_save();
+
+	outb(PIC1_DATA, (u8) ~(1 << IRQ_CASCADE | 1 << IRQ_COM1));
+	outb(PIT_COMMAND, PIT_CHANNEL0_STOP);
+	irq_restore(flags);
 }
 
 /* Is the last line of this controller really in service? */
@@ -106,15 +110,16 @@ static bool acknowledge(u32 irq)
 void legacy_irq_handle(const struct trap_frame *frame)
 {
 	u32 irq = (u32)frame->vector - LEGACY_IRQ_VECTOR;
-	void (*on_tick)(const struct trap_frame *frame);
 
-	if (!acknowledge(irq))
-		return;
-	if (irq == IRQ_COM1)
+	if (!acknowledge(irq)) {
+		cpu_count_irq(CPU_IRQ_SPURIOUS);
+	} else if (irq == IRQ_COM1) {
+		cpu_count_irq(CPU_IRQ_SERIAL);
 		serial_handle_interrupt();
-	if (irq != IRQ_TICK)
-		return;
-	on_tick = __atomic_load_n(&tick_handler, __ATOMIC_RELAXED);
-	if (on_tick)
-		on_tick(frame);
+	} else if (irq == IRQ_TICK) {
+		cpu_count_irq(CPU_IRQ_TIMER);
+		tick(frame);
+	} else {
+		cpu_count_irq(CPU_IRQ_UNKNOWN);
+	}
 }

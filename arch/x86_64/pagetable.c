@@ -3,7 +3,9 @@
  *
  * Tables are pages of 512 entries, reached through the direct map. Entries above the leaves grant
  * everything, so that the rights of a page are those of its leaf. Mapping only ever adds: an entry
- * goes from not present to present, which no CPU caches, so nothing here flushes.
+ * goes from not present to present, which no CPU caches, so nothing here flushes. Unmapping leaves
+ * that to its caller, who knows whether anybody can still use the page. Tables are never given
+ * back, so a walk without a lock may meet an entry that comes or goes, but no table that does.
  *
  * A walk starts at the root for each page it maps. That is three loads more than a walk that keeps
  * its place, and large pages keep their number small.
@@ -12,6 +14,8 @@
  */
 #include "pagetable.h"
 
+#include <base/assert.h>
+#include <base/atomic.h>
 #include <base/errno.h>
 #include <base/string.h>
 
@@ -65,13 +69,15 @@ static u64 map_step(struct page_tables *tables, uintptr_t virt, phys_addr_t phys
 			phys_addr_t next;
 
 			if (level <= largest && IS_ALIGNED(virt | phys, span) && left >= span) {
-				*entry = phys | rights | (level > LEVEL_4K ? PTE_LARGE : 0);
+				store_relaxed(entry,
+					      phys | rights | (level > LEVEL_4K ? PTE_LARGE : 0));
 				return span;
 			}
 			next = pagetable_new(tables);
 			if (!next)
 				return 0;
-			*entry = next | PTE_WRITABLE | PTE_PRESENT;
+			/* Release: whoever walks without a lock meets a cleared table. */
+			store_release(entry, next | PTE_WRITABLE | PTE_PRESENT);
 		}
 		table = table_at(*entry & PTE_ADDRESS);
 	}
@@ -93,12 +99,30 @@ int pagetable_map(struct page_tables *tables, uintptr_t virt, phys_addr_t phys, 
 	return 0;
 }
 
+void pagetable_unmap(struct page_tables *tables, uintptr_t virt, u64 size_bytes)
+{
+	for (u64 done = 0; done < size_bytes; done += PAGE_SIZE) {
+		u64 *table = table_at(tables->root);
+
+		for (u32 level = LEVEL_ROOT; level > LEVEL_4K; level--) {
+			u64 entry = table[level_index(virt + done, level)];
+
+			ASSERT_MSG((entry & PTE_PRESENT) && !is_leaf(entry, level),
+				   "no 4 KiB page at 0x%lx", virt + done);
+			table = table_at(entry & PTE_ADDRESS);
+		}
+		/* Relaxed: who may still look at the page is the caller's to know. */
+		store_relaxed(&table[level_index(virt + done, LEVEL_4K)], 0);
+	}
+}
+
 u64 pagetable_lookup(const struct page_tables *tables, uintptr_t virt, u64 *span_bytes)
 {
 	const u64 *table = table_at(tables->root);
 
 	for (u32 level = LEVEL_ROOT;; level--) {
-		u64 entry = table[level_index(virt, level)];
+		/* Relaxed: another CPU may write it now; the answer is the one before or after. */
+		u64 entry = load_relaxed(&table[level_index(virt, level)]);
 
 		*span_bytes = level_span(level);
 		if (!(entry & PTE_PRESENT))
@@ -136,7 +160,7 @@ static void visit(phys_addr_t phys, u32 level, const struct paging_leaf *above,
 	const u64 *table = table_at(phys);
 
 	for (u32 i = 0; i < ENTRIES; i++) {
-		u64 entry = table[i], span = level_span(level);
+		u64 entry = load_relaxed(&table[i]), span = level_span(level);
 		struct paging_leaf here = {
 			.virt = canonical(above->virt + i * span),
 			.phys = entry & PTE_ADDRESS & ~(span - 1),

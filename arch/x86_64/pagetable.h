@@ -10,19 +10,22 @@
 #include <base/types.h>
 #include <x86/paging.h>
 
-#define PTE_PRESENT  (1ull << 0)
-#define PTE_WRITABLE (1ull << 1)
-#define PTE_ACCESSED (1ull << 5)
-#define PTE_DIRTY    (1ull << 6)
-#define PTE_LARGE    (1ull << 7)
-#define PTE_GLOBAL   (1ull << 8)
-#define PTE_NX       (1ull << 63)
-#define PTE_ADDRESS  0x000ffffffffff000ull
+#define PTE_PRESENT       (1ull << 0)
+#define PTE_WRITABLE      (1ull << 1)
+#define PTE_WRITE_THROUGH (1ull << 3)
+#define PTE_UNCACHED      (1ull << 4)
+#define PTE_ACCESSED      (1ull << 5)
+#define PTE_DIRTY         (1ull << 6)
+#define PTE_LARGE         (1ull << 7)
+#define PTE_GLOBAL        (1ull << 8)
+#define PTE_NX            (1ull << 63)
+#define PTE_ADDRESS       0x000ffffffffff000ull
 
 /* Accessed and dirty are set beforehand: nobody asks, and the CPU then never writes tables. */
 #define RIGHTS_READ    (PTE_PRESENT | PTE_ACCESSED | PTE_GLOBAL | PTE_NX)
 #define RIGHTS_WRITE   (RIGHTS_READ | PTE_WRITABLE | PTE_DIRTY)
 #define RIGHTS_EXECUTE (RIGHTS_READ & ~PTE_NX)
+#define RIGHTS_DEVICE  (RIGHTS_WRITE | PTE_UNCACHED | PTE_WRITE_THROUGH)
 
 enum page_level { LEVEL_4K = 1, LEVEL_2M = 2, LEVEL_1G = 3 };
 
@@ -42,6 +45,12 @@ phys_addr_t pagetable_new(struct page_tables *tables);
  */
 int pagetable_map(struct page_tables *tables, uintptr_t virt, phys_addr_t phys, u64 size_bytes,
 		  u64 rights, enum page_level largest);
+
+/*
+ * Takes out the 4 KiB pages of [virt, virt + size), all of which are mapped as such. The CPUs may
+ * use the old entries until they are told not to. The tables stay.
+ */
+void pagetable_unmap(struct page_tables *tables, uintptr_t virt, u64 size_bytes);
 
 /* The leaf entry that maps virt, or 0; *span_bytes: how much address space that answer is about,
  * counted from its own alignment. */

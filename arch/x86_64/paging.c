@@ -11,6 +11,7 @@
  *	direct    RAM RW, with the largest pages the CPU has. The alias of what is read-only in the
  *	          image is read-only here, too, else a stray pointer into the direct map could
  *	          change code. Firmware tables, which are no RAM: R
+ *	devices   RW, uncached, at their place in the direct map: the local APIC
  *	stacks    RW, in slots with a hole below each
  *	vmemmap   RW, 2 MiB pages where aligned
  *
@@ -25,7 +26,11 @@
  * cover 4 GiB (a table above that gets entries of its own there, from a small pool), and are noted
  * so that paging_init() maps them again.
  *
- * Locking: none. Set-up is the boot CPU's; later callers are serialised by their own.
+ * A mapping that goes, a stack's, is taken out of the tables first and then out of every CPU's
+ * TLB; only then are its pages the caller's again.
+ *
+ * Locking: one lock over whoever changes the final tables. Walks take none: tables are never given
+ * back. The lock stands above those of the zones, since tables are allocated under it.
  *
  * Source: Intel SDM volume 3A, chapter "Paging".
  */
@@ -33,8 +38,10 @@
 #include <x86/image.h>
 #include <x86/paging.h>
 #include <x86/regs.h>
+#include <x86/smp.h>
 
 #include <arch/page.h>
+#include <arch/spinlock.h>
 #include <base/assert.h>
 #include <base/errno.h>
 #include <kernel/panic.h>
@@ -47,8 +54,9 @@
 #define MAX_EARLY_FIRMWARE 96
 #define NR_BOOT_TABLES     8
 
-/* The final tables; root is 0 until paging_init(). */
+/* The final tables; root is 0 until paging_init(). Changed under tables_lock. */
 static struct page_tables kernel_tables;
+static struct spinlock tables_lock = {.owner_cpu = SPINLOCK_NO_OWNER, .name = "page tables"};
 static enum page_level direct_map_largest;
 
 /* Whole pages, [base, end), that paging_map_firmware() was asked for early. */
@@ -66,10 +74,20 @@ static uintptr_t direct(phys_addr_t phys)
 	return (uintptr_t)phys_to_virt(phys);
 }
 
+static int map(uintptr_t virt, phys_addr_t phys, u64 size_bytes, u64 rights,
+	       enum page_level largest)
+{
+	unsigned long flags = spin_lock_irqsave(&tables_lock);
+	int error = pagetable_map(&kernel_tables, virt, phys, size_bytes, rights, largest);
+
+	spin_unlock_irqrestore(&tables_lock, flags);
+	return error;
+}
+
 static void must_map(uintptr_t virt, phys_addr_t phys, u64 size_bytes, u64 rights,
 		     enum page_level largest)
 {
-	if (pagetable_map(&kernel_tables, virt, phys, size_bytes, rights, largest))
+	if (map(virt, phys, size_bytes, rights, largest))
 		panic("paging: no memory for page tables while mapping 0x%lx", virt);
 }
 
@@ -177,8 +195,7 @@ const void *paging_map_firmware(phys_addr_t base, u64 size_bytes)
 	start = ALIGN_DOWN(base, PAGE_SIZE);
 	end = ALIGN_UP(base + size_bytes, PAGE_SIZE);
 	if (kernel_tables.root)
-		mapped = !pagetable_map(&kernel_tables, direct(start), start, end - start,
-					RIGHTS_READ, LEVEL_4K);
+		mapped = !map(direct(start), start, end - start, RIGHTS_READ, LEVEL_4K);
 	else
 		mapped = map_early_firmware(start, end);
 	return mapped ? phys_to_virt(base) : NULL;
@@ -193,7 +210,18 @@ int arch_map_vmemmap(uintptr_t virt, phys_addr_t phys, u64 size_bytes)
 		   "vmemmap: cannot map 0x%lx + 0x%lx to 0x%lx", virt, size_bytes, phys);
 	if (!pagetable_is_free(&kernel_tables, virt, size_bytes))
 		return -EEXIST;
-	return pagetable_map(&kernel_tables, virt, phys, size_bytes, RIGHTS_WRITE, LEVEL_2M);
+	return map(virt, phys, size_bytes, RIGHTS_WRITE, LEVEL_2M);
+}
+
+volatile void *paging_map_device(phys_addr_t base, u64 size_bytes)
+{
+	ASSERT(kernel_tables.root);
+	ASSERT_MSG(IS_ALIGNED(base | size_bytes, PAGE_SIZE), "device at 0x%lx + 0x%lx", base,
+		   size_bytes);
+	if (!pagetable_is_free(&kernel_tables, direct(base), size_bytes) ||
+	    map(direct(base), base, size_bytes, RIGHTS_DEVICE, LEVEL_4K))
+		return NULL;
+	return phys_to_virt(base);
 }
 
 static uintptr_t slot_base(u32 slot)
@@ -213,6 +241,21 @@ uintptr_t paging_map_stack(u32 slot, phys_addr_t phys)
 		   slot);
 	must_map(low, phys, STACK_BYTES, RIGHTS_WRITE, LEVEL_4K);
 	return top;
+}
+
+phys_addr_t paging_unmap_stack(u32 slot)
+{
+	uintptr_t low = slot_base(slot) + STACK_SLOT_BYTES - STACK_BYTES;
+	unsigned long flags;
+	phys_addr_t phys;
+	bool mapped = paging_translate(low, &phys);
+
+	ASSERT_MSG(mapped, "stack slot %u is empty", slot);
+	flags = spin_lock_irqsave(&tables_lock);
+	pagetable_unmap(&kernel_tables, low, STACK_BYTES);
+	spin_unlock_irqrestore(&tables_lock, flags);
+	tlb_shootdown(low, STACK_BYTES);
+	return phys;
 }
 
 /* Is addr in a slot of the stack window that has a stack? */

@@ -10,6 +10,7 @@
 
 /* Commands: channel, both bytes of the count (low first), mode. */
 #define PIT_CHANNEL0_RATE    0x34 /* mode 2, rate generator */
+#define PIT_CHANNEL0_STOP    0x30 /* mode 0: waits for a count, which never comes */
 #define PIT_CHANNEL2_ONESHOT 0xb0 /* mode 0, output goes high at zero */
 
 #endif

@@ -19,6 +19,7 @@
  */
 #include <x86/io.h>
 #include <x86/serial.h>
+#include <x86/trap.h>
 
 #include <arch/cpu.h>
 #include <arch/irq.h>
@@ -59,7 +60,8 @@ static u32 burst_bytes;     /* of the last burst: what may still be in the FIFO 
 static u64 unreported_lost; /* since the last "[N bytes lost]" */
 static u64 lost;            /* since the boot */
 
-/* Guarded by interrupts off: the handler fills it, too. Free-running indices, modulo RING_BYTES. */
+/* The boot CPU's, which has both the interrupt and the reader: guarded by interrupts off there.
+ * Free-running indices, modulo RING_BYTES. */
 static u8 ring[RING_BYTES];
 static u32 ring_head, ring_tail;
 static bool interrupt_wanted; /* receive interrupts have been enabled */
@@ -91,6 +93,7 @@ static bool wait_transmitter(u8 status)
 		}
 		if (stuck || arch_timestamp_to_ns(arch_timestamp() - begin) >= TRANSMIT_WAIT_NS)
 			break;
+		cpu_is_alive(); /* as long a wait as it takes to be called hung */
 		cpu_relax();
 	}
 	stuck = true;

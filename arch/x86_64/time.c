@@ -28,7 +28,7 @@
 
 #define CALIBRATION_MS    10
 #define CALIBRATION_COUNT (PIT_INPUT_HZ * CALIBRATION_MS / 1000)
-#define CALIBRATION_TRIES 5
+#define CALIBRATION_TRIES 20
 
 /* The wait ends at either: reads of the port, or TSC ticks (0.1 s at 10 GHz). */
 #define CALIBRATION_MAX_POLLS (1u << 24)

@@ -1,10 +1,8 @@
 /*
  * Exceptions and interrupts: the IDT, and what becomes of each vector.
  *
- *	vector 0 .. 31    exceptions of the CPU
- *	       32 .. 47   the legacy interrupt controllers (legacy_irq.c)
- *	       255        spurious interrupts of the local APIC: nothing to do
- *	       others     nobody sends them: a line in the log
+ *	vector 0 .. 31    exceptions of the CPU; the NMI among them is a message from another CPU
+ *	       others     interrupts: irq.c
  *
  * The kernel handles no exception: each is a defect, and the panic says in one line what it was.
  * All gates are interrupt gates, so handlers run with interrupts off and never nest, except that an
@@ -15,17 +13,20 @@
  * page fault's frame there either, so what arrives is a double fault, and CR2 still has the address
  * in the hole: that is how the message can name the stack.
  *
+ * The IDT is one for all CPUs; GDT, TSS and the stacks it names are each CPU's own.
+ *
  * Source: Intel SDM volume 3A, chapter "Interrupt and Exception Handling".
  */
 #include <arch/page.h>
 #include <kernel/panic.h>
-#include <kernel/printk.h>
+#include <x86/cpu_area.h>
 #include <x86/paging.h>
 #include <x86/regs.h>
 #include <x86/trap.h>
 
 #include "gdt.h"
-#include "legacy_irq.h"
+#include "irq.h"
+#include "smp_internal.h"
 
 #define NR_VECTORS          256
 #define NR_EXCEPTIONS       32
@@ -34,7 +35,6 @@
 #define VECTOR_DOUBLE_FAULT 8
 #define VECTOR_PAGE_FAULT   14
 #define VECTOR_MACHINE      18
-#define VECTOR_SPURIOUS     255
 
 #define GATE_INTERRUPT      0x8e /* present, ring 0, 64-bit interrupt gate */
 
@@ -106,12 +106,6 @@ static u8 ist_of_vector(u32 vector)
 
 void traps_init(void)
 {
-	struct {
-		u16 limit;
-		u64 base;
-	} __packed pointer = {sizeof(idt) - 1, (u64)idt};
-
-	gdt_init();
 	for (u32 vector = 0; vector < NR_VECTORS; vector++) {
 		u64 stub = (u64)isr_stubs + vector * ISR_STUB_BYTES;
 
@@ -124,6 +118,18 @@ void traps_init(void)
 			.type = GATE_INTERRUPT,
 		};
 	}
+	gdt_set_emergency_stacks(this_cpu());
+	traps_init_cpu(this_cpu());
+}
+
+void traps_init_cpu(struct cpu_area *area)
+{
+	struct {
+		u16 limit;
+		u64 base;
+	} __packed pointer = {sizeof(idt) - 1, (u64)idt};
+
+	gdt_load(area);
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 }
 
@@ -140,14 +146,22 @@ static const char *fault_reason(u64 error_code, uintptr_t addr)
 	return "mapped, but not accessible";
 }
 
+static _Noreturn void stack_overflow(const struct trap_frame *frame, u32 slot, uintptr_t addr)
+{
+	if (slot >= FIRST_THREAD_STACK_SLOT)
+		panic_trap(frame, "stack overflow in stack slot %u (guard hit at 0x%016lx)", slot,
+			   addr);
+	panic_trap(frame, "stack overflow in stack slot %u, of CPU %u (guard hit at 0x%016lx)",
+		   slot, slot / NR_IST, addr);
+}
+
 static _Noreturn void page_fault(const struct trap_frame *frame, uintptr_t addr)
 {
 	const char *access = "read from";
 	u32 slot;
 
 	if (paging_is_stack_guard(addr, &slot))
-		panic_trap(frame, "stack overflow in stack slot %u (guard hit at 0x%016lx)", slot,
-			   addr);
+		stack_overflow(frame, slot, addr);
 	if (frame->error_code & FAULT_FETCH)
 		access = "execution at";
 	else if (frame->error_code & FAULT_WRITE)
@@ -161,8 +175,7 @@ static _Noreturn void double_fault(const struct trap_frame *frame, uintptr_t fau
 	u32 slot;
 
 	if (paging_is_stack_guard(fault_addr, &slot) || paging_is_stack_guard(frame->rsp, &slot))
-		panic_trap(frame, "stack overflow in stack slot %u (guard hit at 0x%016lx)", slot,
-			   fault_addr);
+		stack_overflow(frame, slot, fault_addr);
 	panic_trap(frame, "double fault (rsp 0x%016lx, last page fault at 0x%016lx)", frame->rsp,
 		   fault_addr);
 }
@@ -181,10 +194,8 @@ static _Noreturn void exception(const struct trap_frame *frame)
 
 void trap_dispatch(struct trap_frame *frame)
 {
-	if (frame->vector < NR_EXCEPTIONS)
+	if (frame->vector >= NR_EXCEPTIONS)
+		irq_handle(frame);
+	else if (frame->vector != VECTOR_NMI || !smp_handle_nmi(frame))
 		exception(frame);
-	else if (frame->vector < LEGACY_IRQ_VECTOR + NR_LEGACY_IRQS)
-		legacy_irq_handle(frame);
-	else if (frame->vector != VECTOR_SPURIOUS)
-		klog(LOG_WARN, "trap", "interrupt on vector %lu, which nobody uses", frame->vector);
 }

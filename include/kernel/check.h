@@ -9,7 +9,8 @@
 
 /*
  * Runs every invariant of the kernel and adds to what the report says already. Each failure is also
- * a log line. Returns true if all of them hold. The boot must be over.
+ * a log line. Returns true if all of them hold. The boot must be over; in a thread, interrupts on: it
+ * asks other CPUs.
  */
 bool kernel_check(struct check_report *report);
 

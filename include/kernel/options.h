@@ -18,6 +18,7 @@ struct options {
 	u64 seed;
 	u64 mem_bytes;       /* 0: all */
 	u64 min_free_kbytes; /* 0: computed */
+	u64 maxcpus;         /* 0: all */
 	u64 loglevel;
 	bool numa; /* false: one node */
 	/* enum mm_behaviour; in behaviour[] -1: as profile says */

@@ -13,6 +13,16 @@ _Noreturn void panic(const char *fmt, ...) __printf_like(1, 2);
 /* The same for an exception: registers and backtrace are those of the frame. */
 _Noreturn void panic_trap(const struct trap_frame *frame, const char *fmt, ...) __printf_like(2, 3);
 
+/* The same, about a frame of another CPU, which is stopped there. */
+_Noreturn void panic_trap_of(u32 cpu, const struct trap_frame *frame, const char *fmt, ...)
+	__printf_like(3, 4);
+
+/*
+ * Makes the panic that is to come this CPU's. If it is another's already, the text becomes part of
+ * that one's report, and this does not return. Interrupts off.
+ */
+void panic_own(const char *fmt, ...) __printf_like(1, 2);
+
 /*
  * panic() in its two halves, for other functions that mean it: the message, then everything else.
  * frame_address is the function's own __builtin_frame_address(0), so that the backtrace starts

@@ -215,7 +215,7 @@ static void describes_itself(struct ktest *t)
 		if (strcmp(option.name, "mm.fallback") == 0)
 			EXPECT_STREQ(t, value, "");
 	}
-	EXPECT_EQ(t, nr, 13);
+	EXPECT_EQ(t, nr, 14);
 }
 
 static void numbers(struct ktest *t)

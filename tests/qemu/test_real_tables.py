@@ -133,7 +133,7 @@ def test_boot(name, build, request, log_path):
         drive = Path(workdir) / "tables.tar"
         inject.write_drive(drive, tables)
         args = qemu.command(topology.Topology(name, "", smp="1", memory="1G"),
-                            build / "acpi-kit.iso", workdir, cmdline='run="numa; memblock; check"',
+                            build / "acpi-kit.iso", workdir, cmdline='maxcpus=1 run="numa; memblock; check"',
                             accel=request.config.getoption("--accel"),
                             extra=inject.extra(inject.drive_arguments(drive)))
         outcome = guest.run(args, BOOT_LIMIT_SECONDS, test=False)

@@ -17,6 +17,8 @@
 
 /* kernel/sched: switches if that is possible now (interrupts on, not in one). */
 void preempt_schedule(void);
+/* The same from the end of an interrupt, where it is possible: interrupts off, before and after. */
+void preempt_schedule_irq(void);
 
 static inline void preempt_disable(void)
 {

@@ -5,7 +5,6 @@
 #define X86_APIC_H
 
 #include <base/types.h>
-#include <x86/trap.h>
 
 /* Vectors. Above all those of the legacy controllers (32 .. 47). */
 enum apic_vector {
@@ -17,14 +16,25 @@ enum apic_vector {
 	VECTOR_SPURIOUS = 0xff,
 };
 
-#define TIMER_HZ 100
+/* 255 stands for all. */
+#define APIC_MAX_ID 254
 
-void apic_init_boot(void); /* maps it, enables it, calibrates its timer; boot CPU, once */
-void apic_init_cpu(void);  /* enables this CPU's */
+#define TIMER_HZ    100
+
+/*
+ * Maps it, enables it, calibrates its timer; boot CPU, once, after time_init() and paging_init().
+ * False, and a log line: there is none that can be used. Then this CPU is the only one, the PIT
+ * ticks, and nothing else below does anything.
+ */
+bool apic_init_boot(void);
+bool apic_usable(void);
+void apic_init_cpu(void); /* enables this CPU's */
 u32 apic_id(void);
 void apic_start_timer(void); /* TIMER_HZ on this CPU from now on */
+u64 apic_timer_hz(void);     /* what the timer counts with, as measured */
 void apic_eoi(void);
 
+/* Any context, NMI excepted. */
 void apic_send_ipi(u32 apic_id, u32 vector);
 void apic_send_nmi(u32 apic_id);
 void apic_send_init(u32 apic_id);

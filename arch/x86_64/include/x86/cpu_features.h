@@ -6,6 +6,7 @@
 
 struct cpu_features {
 	bool pages_1g; /* 1 GiB pages */
+	bool apic;     /* local APIC, switched on */
 	bool mce;      /* machine check exception */
 	bool pge;      /* global pages */
 	bool smep;     /* no execution of user pages by the kernel */

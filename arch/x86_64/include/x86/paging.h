@@ -31,8 +31,23 @@ void paging_init(const struct paging_source *source);
  */
 const void *paging_map_firmware(phys_addr_t base, u64 size_bytes);
 
-/* Backs the stack of a slot of the stack window with the pages at phys; returns its top. */
+/*
+ * Maps the registers of a device, uncached, where the direct map would have them if they were RAM.
+ * After paging_init(). NULL: they are RAM according to the firmware, or there is no memory for
+ * tables.
+ */
+volatile void *paging_map_device(phys_addr_t base, u64 size_bytes);
+
+/*
+ * Backs the stack of a slot of the stack window with the pages at phys; returns its top. Any
+ * context once there are more CPUs; panics if there is no memory for tables.
+ */
 uintptr_t paging_map_stack(u32 slot, phys_addr_t phys);
+/*
+ * Takes the stack out again, on every CPU, and returns the address of its pages. Nobody may be on
+ * it. In a thread with interrupts on, as tlb_shootdown().
+ */
+phys_addr_t paging_unmap_stack(u32 slot);
 
 /* Is addr inside the mapped stack of a slot? Its bounds then. */
 bool paging_stack_bounds(uintptr_t addr, uintptr_t *low, uintptr_t *top);

@@ -11,6 +11,14 @@
 #define CR4_SMEP (1UL << 20)
 #define CR4_SMAP (1UL << 21)
 
+static inline u64 read_cr0(void)
+{
+	u64 value;
+
+	__asm__ volatile("movq %%cr0, %0" : "=r"(value));
+	return value;
+}
+
 static inline u64 read_cr2(void)
 {
 	u64 value;
@@ -43,6 +51,11 @@ static inline u64 read_cr4(void)
 static inline void write_cr4(u64 value)
 {
 	__asm__ volatile("movq %0, %%cr4" : : "r"(value) : "memory");
+}
+
+static inline void invlpg(uintptr_t virt)
+{
+	__asm__ volatile("invlpg (%0)" : : "r"(virt) : "memory");
 }
 
 #define MSR_APIC_BASE 0x1bu

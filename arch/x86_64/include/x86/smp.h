@@ -7,7 +7,9 @@
 #include <arch/cpu.h>
 #include <base/types.h>
 
-/* Bit n: CPU n runs threads and takes interrupts. Grows during boot only. */
+struct trap_frame;
+
+/* Runs threads and takes interrupts. Once so, always so. */
 bool cpu_online(u32 cpu);
 u32 nr_cpus_online(void);
 #define for_each_online_cpu(cpu)             \
@@ -15,11 +17,16 @@ u32 nr_cpus_online(void);
 		if (!cpu_online(cpu)) {      \
 		} else
 
+/* The page below 1 MiB that is kept for starting CPUs; 0: there is none. */
+void smp_keep_trampoline(phys_addr_t page);
 /*
- * Starts every CPU of the topology, at most `max` with the boot CPU, one after the other. One that
- * does not answer in time is named in the log and left out for good. Boot CPU, after mm_init().
+ * Starts the CPUs 0 to nr_known - 1, at most `max` with the boot CPU (0: all). One that does not
+ * answer in time is named in the log and left out for good, as is one that cannot be used. Boot CPU,
+ * once, after mm_init() and apic_init_boot(), interrupts on.
  */
-void smp_start_all(u32 max);
+void smp_start_all(u32 nr_known, u32 max);
+/* Of a CPU that is known: "online", or why it is not. */
+const char *smp_state_name(u32 cpu);
 
 /*
  * Runs fn(arg) on a CPU, in interrupt context there (on this CPU: at once, interrupts off); returns
@@ -30,7 +37,7 @@ void smp_start_all(u32 max);
 int smp_call(u32 cpu, void (*fn)(void *arg), void *arg);
 void smp_call_others(void (*fn)(void *arg), void *arg); /* all but this one, at the same time */
 
-/* That CPU shall choose a thread anew. Any context. */
+/* That CPU shall choose a thread anew. Any context, NMI excepted. */
 void smp_send_reschedule(u32 cpu);
 
 /* After a mapping has changed or gone: no CPU uses the old one when this returns. As smp_call(). */

@@ -12,19 +12,27 @@ struct trap_frame {
 	u64 rip, cs, rflags, rsp, ss;
 };
 
-/* GDT, TSS, IDT with all exceptions. NMI, #DB, #DF, #MC run on small stacks in .bss until
- * trap_set_ist() gives them guarded ones. */
+struct cpu_area;
+
+/* The boot CPU's GDT and TSS, and the IDT with all vectors. NMI, #DB, #DF, #MC run on small stacks in
+ * .bss until trap_set_ist() gives them guarded ones. */
 void traps_init(void);
+/* Any other CPU's, from its area, whose IST stacks are set. Also the boot CPU's when that moves. */
+void traps_init_cpu(struct cpu_area *area);
 
 enum trap_ist { IST_DOUBLE_FAULT = 1, IST_NMI, IST_MACHINE_CHECK, IST_DEBUG, NR_IST };
-/* Top of the stack that the vectors of this slot run on. */
-void trap_set_ist(enum trap_ist slot, uintptr_t stack_top);
+/* Top of the stack that the vectors of this slot run on, on the area's CPU. */
+void trap_set_ist(struct cpu_area *area, enum trap_ist slot, uintptr_t stack_top);
 
 /* PIT tick (PIT_HZ) and COM1 receive interrupt through the 8259s. They arrive once the caller
  * enables interrupts. */
 #define PIT_HZ 100
 void legacy_irqs_init(void);
-/* Called from the tick, interrupts off, with the interrupted frame; NULL: nobody. */
+/* The local APICs' timers tick from now on. */
+void legacy_tick_stop(void);
+/* For a wait that is long with interrupts off: this CPU is not hung. Interrupts off. */
+void cpu_is_alive(void);
+/* Called from the boot CPU's tick, interrupts off, with the interrupted frame; NULL: nobody. */
 void tick_set_handler(void (*fn)(const struct trap_frame *frame));
 
 #endif
