@@ -29,12 +29,12 @@ struct bench_case {
 	const char *name;
 	u32 ops; /* a batch */
 	bool has_phases;
-	u32 nodes;                             /* needs at least so many with memory */
-	bool (*begin)(u64 arg);                /* once, before the warm-up; false: no memory */
-	void (*prepare)(u64 arg);              /* before each batch, untimed */
+	u32 nodes;                /* needs at least so many with memory */
+	bool (*begin)(u64 arg);   /* once, before the warm-up; false: no memory */
+	void (*prepare)(u64 arg); /* before each batch, untimed */
 	void (*body)(u64 arg, struct bench_batch *batch);
-	void (*end)(u64 arg);                  /* once, after the last batch */
-	u64 arg;                               /* an order, a node */
+	void (*end)(u64 arg); /* once, after the last batch */
+	u64 arg;              /* an order, a node */
 };
 
 /* Cases by group, each in its own file. */

@@ -15,6 +15,7 @@
 #include <base/string.h>
 #include <kernel/glob.h>
 #include <kernel/printk.h>
+#include <mm/numa.h>
 
 u32 bench_perm[BENCH_PERM];
 
@@ -49,7 +50,7 @@ static void print_per_op(const char *name, u64 ticks, u64 ops)
 
 static u64 time_batch(const struct bench_case *c, struct bench_batch *batch)
 {
-	void (*body)(u64 arg, struct bench_batch *batch) = c->body;
+	void (*body)(u64 arg, struct bench_batch * batch) = c->body;
 	unsigned long flags;
 	u64 start, end;
 
@@ -126,7 +127,13 @@ static void print_clock(void)
 
 static u32 nodes_with_memory(void)
 {
-	return (u32)__builtin_popcountll(node_memory_mask());
+	nodemask_t mask = node_memory_mask();
+	u32 nr = 0;
+	int nid;
+
+	for_each_node_mask(nid, mask)
+		nr++;
+	return nr;
 }
 
 /* Runs the cases of a table that match; adds to *matched, returns how many failed. */

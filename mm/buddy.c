@@ -30,7 +30,7 @@
 
 /* --- Free areas ---------------------------------------------------------------------------- */
 
-static void area_add(struct zone *zone, struct page *page, unsigned int order)
+static inline void area_add(struct zone *zone, struct page *page, unsigned int order)
 {
 	store_relaxed(&page->head, PAGE_HEAD(PAGE_FREE, order));
 	list_add(&page->free_link, &zone->free_area[order].list);
@@ -38,9 +38,9 @@ static void area_add(struct zone *zone, struct page *page, unsigned int order)
 	store_relaxed(&zone->nonempty_orders, zone->nonempty_orders | (u32)1 << order);
 }
 
-static void area_remove(struct zone *zone, struct page *page, unsigned int order)
+static inline void area_remove(struct zone *zone, struct page *page, unsigned int order)
 {
-	list_del(&page->free_link);
+	list_unlink(&page->free_link);
 	if (--zone->free_area[order].nr_free == 0)
 		store_relaxed(&zone->nonempty_orders, zone->nonempty_orders & ~((u32)1 << order));
 }
@@ -125,41 +125,57 @@ u32 buddy_take_many_locked(struct zone *zone, unsigned int order, u32 nr, struct
 /* --- Giving back --------------------------------------------------------------------------- */
 
 /*
- * May a block of this order and zone merge with this page? A page of another zone can be a buddy
- * by number where nodes share a 4 MiB unit: its node and zone, which are constant, come first, since
- * our lock does not guard its state.
+ * Blocks merge if the buddy is FREE, of the same order and of this zone: a page of another zone can
+ * be a buddy by number where nodes share a 4 MiB unit. All of that is one comparison of its header.
+ * Relaxed: what our lock does not guard next door (another zone's page, or one that a CPU has on
+ * its own list) may change meanwhile, but never to or from this value.
  */
-static bool is_free_buddy(const struct page *page, const struct zone *zone, unsigned int order)
-{
-	/* Relaxed: another CPU may hand out its own pages next door; they are not FREE at any time. */
-	return page->nid == zone->nid && page->zone == zone->type &&
-	       load_relaxed(&page->head) == PAGE_HEAD(PAGE_FREE, order);
-}
 
-void buddy_give_locked(struct zone *zone, struct page *page, unsigned int order)
+/* Merges as far as it goes, and lists what comes of it; returns its order. */
+static inline unsigned int merge_up(struct zone *zone, struct page *page, unsigned int order)
 {
-	pfn_t pfn = page_to_pfn(page);
+	u64 free_header = PAGE_HEADER(PAGE_FREE, 0, zone->type, zone->nid);
 
-	add_free_pages(zone, (s64)1 << order);
 	while (order < MAX_ORDER) {
-		struct page *buddy = page + (s64)(buddy_pfn(pfn, order) - pfn);
+		struct page *buddy = buddy_page(page, order);
 
-		if (!is_free_buddy(buddy, zone, order))
+		if (load_relaxed(&buddy->header) != (free_header | order << 8))
 			break;
 		area_remove(zone, buddy, order);
-		zone_count_locked(zone, ZONE_MERGE, 1);
 
 		/* The lower one heads both; the upper is a head no more. */
 		if (buddy < page) {
 			store_relaxed(&page->head, PAGE_HEAD(PAGE_TAIL, order));
 			page = buddy;
-			pfn = buddy_pfn(pfn, order);
 		} else {
 			store_relaxed(&buddy->head, PAGE_HEAD(PAGE_TAIL, order));
 		}
 		order++;
 	}
 	area_add(zone, page, order);
+	return order;
+}
+
+void buddy_give_locked(struct zone *zone, struct page *page, unsigned int order)
+{
+	add_free_pages(zone, (s64)1 << order);
+	zone_count_locked(zone, ZONE_MERGE, merge_up(zone, page, order) - order);
+}
+
+struct page *buddy_give_many_locked(struct zone *zone, struct page *stack, unsigned int order)
+{
+	u64 given = 0, merges = 0;
+
+	while (stack && stack->head == PAGE_HEAD(PAGE_PCP, order)) {
+		struct page *next = stack->pcp_next;
+
+		merges += merge_up(zone, stack, order) - order;
+		given++;
+		stack = next;
+	}
+	add_free_pages(zone, (s64)(given << order));
+	zone_count_locked(zone, ZONE_MERGE, merges);
+	return stack;
 }
 
 void buddy_donate(struct zone *zone, struct page *page, unsigned int order)

@@ -30,6 +30,7 @@
 #include <mm/os.h>
 
 #include "buddy.h"
+#include "memmap.h"
 #include "pcp.h"
 #include "watermark.h"
 
@@ -181,6 +182,8 @@ static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int orde
 	enum zonelist_kind kind = gfp & __GFP_THISNODE ? ZONELIST_THISNODE : ZONELIST_FALLBACK;
 	struct page *page;
 
+	if (nid == NUMA_NO_NODE)
+		nid = cpu_to_node(smp_processor_id());
 	if (unlikely(!request_is_valid(nid, gfp, order, call_site)))
 		return NULL;
 
@@ -217,10 +220,9 @@ static inline struct page *alloc_hit(int nid, gfp_t gfp, unsigned int order)
 {
 	struct zone *zone;
 
-	if (unlikely(order > PCP_MAX_ORDER || gfp & ~GFP_HIT_PATH || (u32)nid >= MAX_NUMNODES ||
-		     !NODE_DATA(nid)))
+	if (unlikely(order > PCP_MAX_ORDER || gfp & ~GFP_HIT_PATH || (u32)nid >= MAX_NUMNODES))
 		return NULL;
-	zone = NODE_DATA(nid)->zonelist[ZONELIST_FALLBACK].ref[0].zone;
+	zone = first_zone[nid];
 	if (unlikely(load_relaxed(&zone->nr_free_pages) <= load_relaxed(&zone->fast_mark)))
 		return NULL;
 	return pcp_alloc_hit(zone, order);
@@ -235,8 +237,6 @@ static inline struct page *alloc_from(int nid, gfp_t gfp, unsigned int order, ui
 
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 {
-	if (nid == NUMA_NO_NODE)
-		nid = cpu_to_node(smp_processor_id());
 	return alloc_from(nid, gfp, order, os_call_site());
 }
 
@@ -331,7 +331,7 @@ static _Noreturn void report_bad_free(const struct page *page, unsigned int orde
 static inline bool is_struct_page(const struct page *page)
 {
 	return IS_ALIGNED((uintptr_t)page - VMEMMAP_BASE, sizeof(struct page)) &&
-	       pfn_valid(page_to_pfn(page));
+	       memmap_covers(page_to_pfn(page));
 }
 
 static __noinline void free_block(struct page *page, unsigned int order, uintptr_t call_site)

@@ -95,14 +95,7 @@ static u64 flush(struct zone *zone, struct page **stack, u32 *nr, unsigned int o
 	if (!page)
 		return 0;
 	flags = spin_lock_irqsave(&zone->lock);
-	while (page) {
-		struct page *next = page->pcp_next;
-
-		if (unlikely(page->head != PAGE_HEAD(PAGE_PCP, order)))
-			break;
-		buddy_give_locked(zone, page, order);
-		page = next;
-	}
+	page = buddy_give_many_locked(zone, page, order);
 	zone_count_locked(zone, PCP_FLUSH, 1);
 	spin_unlock_irqrestore(&zone->lock, flags);
 	if (unlikely(page))

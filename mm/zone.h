@@ -97,9 +97,18 @@ struct pglist_data {
 extern struct pglist_data *node_data[MAX_NUMNODES];
 #define NODE_DATA(nid) (node_data[nid])
 
+/*
+ * What the hit paths look up in one step: a zone by node and type, and the first zone of each node's
+ * fallback list. A number that is no node's has a zone there that never has a free page.
+ * Constant after mm_init().
+ */
+#define ZONE_TABLE_STRIDE 4
+extern struct zone *zone_table[MAX_NUMNODES * ZONE_TABLE_STRIDE];
+extern struct zone *first_zone[MAX_NUMNODES];
+
 static inline struct zone *page_zone(const struct page *page)
 {
-	return &NODE_DATA(page->nid)->zones[page->zone];
+	return zone_table[(u32)page->nid * ZONE_TABLE_STRIDE + page->zone];
 }
 
 /* NULL: no such node or zone. */

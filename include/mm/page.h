@@ -67,13 +67,14 @@ struct page {
 		struct {
 			u8 state; /* enum page_state */
 			u8 order; /* of the block that this page heads; stale in any other state */
+			u8 zone;  /* enum zone_type */
+			u8 marks; /* PAGE_MARK_*: none exists before the reserve does */
+			u16 nid;
+			u16 unused;
 		};
-		u16 head; /* both at once: PAGE_HEAD() */
+		u16 head;   /* state and order at once: PAGE_HEAD() */
+		u64 header; /* all of it: PAGE_HEADER() */
 	};
-	u8 zone;  /* enum zone_type */
-	u8 marks; /* PAGE_MARK_*: none exists before the reserve does */
-	u16 nid;
-	u16 unused;
 	union {
 		struct list_head free_link; /* FREE: in the free_area of its order */
 		struct page *pcp_next;      /* PCP: the one below it on the stack */
@@ -88,8 +89,10 @@ static inline bool page_state_is_head(u8 state)
 	return state == PAGE_FREE || state == PAGE_ALLOCATED || state == PAGE_PCP;
 }
 
-/* State and order as one word: what the hit paths compare and store. Little-endian. */
+/* As one word, little-endian: what the hot paths compare and store. */
 #define PAGE_HEAD(state, order) ((u16)((state) | (order) << 8))
+#define PAGE_HEADER(state, order, zone, nid) \
+	(PAGE_HEAD(state, order) | (u64)(zone) << 16 | (u64)(nid) << 32)
 
 static inline struct page *pfn_to_page(pfn_t pfn)
 {
