@@ -32,6 +32,7 @@
  */
 #include <base/format.h>
 #include <base/string.h>
+#include <kernel/glob.h>
 #include <kernel/test.h>
 
 #define LINE_BYTES 512
@@ -113,31 +114,6 @@ void ktest_skip(struct ktest *t, const char *fmt, ...)
 
 /* ---- Choosing ---------------------------------------------------------------------------- */
 
-/* Does `text` match the glob of `len` characters? '*' is any text, '?' any one character. */
-static bool glob_match(const char *glob, size_t len, const char *text)
-{
-	const char *end = glob + len, *star = NULL, *retry = NULL;
-
-	while (*text) {
-		if (glob < end && *glob == '*') {
-			/* Try it as nothing first; each failure lets it take one more. */
-			star = ++glob;
-			retry = text;
-		} else if (glob < end && (*glob == '?' || *glob == *text)) {
-			glob++;
-			text++;
-		} else if (star) {
-			glob = star;
-			text = ++retry;
-		} else {
-			return false;
-		}
-	}
-	while (glob < end && *glob == '*')
-		glob++;
-	return glob == end;
-}
-
 /* Is the suite's name what the glob says, letter by letter, before the '.' if it has one? */
 static bool names_suite(const char *glob, size_t len, const struct ktest_suite *suite)
 {
@@ -158,22 +134,6 @@ static bool chosen_by(const char *glob, size_t len, const struct ktest_suite *su
 	return glob_match(glob, len, suite->name) || glob_match(glob, len, path);
 }
 
-/* The next of the comma-separated globs, from *globs on; false after the last. */
-static bool next_glob(const char **globs, const char **glob, size_t *len)
-{
-	const char *comma;
-
-	while (**globs == ',')
-		(*globs)++;
-	if (**globs == '\0')
-		return false;
-	comma = strchr(*globs, ',');
-	*glob = *globs;
-	*len = comma ? (size_t)(comma - *globs) : strlen(*globs);
-	*globs += *len;
-	return true;
-}
-
 static bool chosen(const char *globs, const struct ktest_suite *suite, const struct ktest_case *c)
 {
 	const char *glob;
@@ -181,7 +141,7 @@ static bool chosen(const char *globs, const struct ktest_suite *suite, const str
 
 	if (*globs == '\0')
 		return !suite->only_by_name;
-	while (next_glob(&globs, &glob, &len))
+	while (glob_next(&globs, &glob, &len))
 		if (chosen_by(glob, len, suite, c))
 			return true;
 	return false;
@@ -232,7 +192,7 @@ static u32 count_top_level(const char *globs)
 
 	while ((suite = next_suite(globs, suite)))
 		nr++;
-	while (next_glob(&globs, &glob, &len))
+	while (glob_next(&globs, &glob, &len))
 		nr += glob_chooses_nothing(glob, len);
 	return MAX(nr, 1u); /* nothing at all is a failure, and has a line */
 }
@@ -294,7 +254,7 @@ struct ktest_summary ktest_run(const char *globs, u64 seed)
 	write_line("", "1..%u", count_top_level(globs));
 	while ((suite = next_suite(globs, suite)))
 		run_suite(globs, suite, ++number, seed, &total);
-	while (next_glob(&globs, &glob, &len)) {
+	while (glob_next(&globs, &glob, &len)) {
 		if (!glob_chooses_nothing(glob, len))
 			continue;
 		write_line("# ", "no suite or case is called '%.*s'", (int)len, glob);

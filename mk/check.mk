@@ -1,7 +1,7 @@
 # Lint, format, and what editors want to know.
 
 # All C of the tree, with its headers.
-C_FILES = $(sort $(shell find arch boot examples include kernel mm tests tools -name '*.[ch]'))
+C_FILES = $(sort $(shell find arch bench boot examples include kernel mm tests tools -name '*.[ch]'))
 PY_FILES = $(sort $(shell find tools tests -name '*.py'))
 
 # Each compiler sees every file with warnings as errors; objects go to a directory of their own.

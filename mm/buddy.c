@@ -30,20 +30,25 @@
 
 /* --- Free areas ---------------------------------------------------------------------------- */
 
-static void area_add(struct zone *zone, struct page *page, unsigned int order)
+static inline void area_add(struct zone *zone, struct page *page, unsigned int order)
 {
-	page->state = PAGE_FREE;
-	page->order = (u8)order;
+	store_relaxed(&page->head, PAGE_HEAD(PAGE_FREE, order));
 	list_add(&page->free_link, &zone->free_area[order].list);
 	zone->free_area[order].nr_free++;
-	zone->nonempty_orders |= (u32)1 << order;
+	store_relaxed(&zone->nonempty_orders, zone->nonempty_orders | (u32)1 << order);
 }
 
-static void area_remove(struct zone *zone, struct page *page, unsigned int order)
+static inline void area_remove(struct zone *zone, struct page *page, unsigned int order)
 {
-	list_del(&page->free_link);
+	list_unlink(&page->free_link);
 	if (--zone->free_area[order].nr_free == 0)
-		zone->nonempty_orders &= ~((u32)1 << order);
+		store_relaxed(&zone->nonempty_orders, zone->nonempty_orders & ~((u32)1 << order));
+}
+
+/* Relaxed: who reads it without the lock takes it for a hint. */
+static void add_free_pages(struct zone *zone, s64 pages)
+{
+	store_relaxed(&zone->nr_free_pages, zone->nr_free_pages + (u64)pages);
 }
 
 /* --- Taking -------------------------------------------------------------------------------- */
@@ -59,62 +64,118 @@ static void split_down(struct zone *zone, struct page *page, unsigned int from_o
 	}
 }
 
-struct page *buddy_take_locked(struct zone *zone, unsigned int order)
+/* Takes the smallest block of at least this order off its list; NULL if there is none. */
+static struct page *take_smallest(struct zone *zone, unsigned int order, unsigned int *found)
 {
 	u32 fitting = zone->nonempty_orders >> order;
-	unsigned int found;
 	struct page *page;
 
 	if (fitting == 0)
 		return NULL;
-	found = order + (unsigned int)__builtin_ctz(fitting);
-	page = list_first_entry(&zone->free_area[found].list, struct page, free_link);
-	area_remove(zone, page, found);
-	split_down(zone, page, found, order);
-
-	page->state = PAGE_ALLOCATED;
-	page->order = (u8)order;
-	zone->nr_free_pages -= (u64)1 << order;
+	*found = order + (unsigned int)__builtin_ctz(fitting);
+	page = list_first_entry(&zone->free_area[*found].list, struct page, free_link);
+	area_remove(zone, page, *found);
 	return page;
+}
+
+struct page *buddy_take_locked(struct zone *zone, unsigned int order)
+{
+	unsigned int found;
+	struct page *page = take_smallest(zone, order, &found);
+
+	if (!page)
+		return NULL;
+	split_down(zone, page, found, order);
+	store_relaxed(&page->head, PAGE_HEAD(PAGE_ALLOCATED, order));
+	add_free_pages(zone, -((s64)1 << order));
+	return page;
+}
+
+/*
+ * Small remains go first, so taking many does not break large blocks while there are small ones. A
+ * block that is larger than what is wanted is halved down to the largest power of two that is, and
+ * that is cut up at once: one list operation for all its pieces.
+ */
+u32 buddy_take_many_locked(struct zone *zone, unsigned int order, u32 nr, struct page **stack)
+{
+	u32 taken = 0;
+
+	while (taken < nr) {
+		u32 most = order + 31 - (u32)__builtin_clz(nr - taken);
+		unsigned int found, cut;
+		struct page *page = take_smallest(zone, order, &found);
+
+		if (!page)
+			break;
+		cut = MIN(found, most);
+		split_down(zone, page, found, cut);
+		for (u64 at = (u64)1 << cut; at > 0;) {
+			at -= (u64)1 << order;
+			store_relaxed(&page[at].head, PAGE_HEAD(PAGE_PCP, order));
+			page[at].pcp_next = *stack;
+			*stack = &page[at];
+		}
+		zone_count_locked(zone, ZONE_SPLIT, ((u64)1 << (cut - order)) - 1);
+		taken += (u32)1 << (cut - order);
+	}
+	add_free_pages(zone, -(s64)((u64)taken << order));
+	return taken;
 }
 
 /* --- Giving back --------------------------------------------------------------------------- */
 
 /*
- * May a block of this order and zone merge with this page? A page of another zone can be a buddy
- * by number where nodes share a 4 MiB unit: its node and zone, which are constant, come first, since
- * our lock does not guard its state.
+ * Blocks merge if the buddy is FREE, of the same order and of this zone: a page of another zone can
+ * be a buddy by number where nodes share a 4 MiB unit. All of that is one comparison of its header.
+ * Relaxed: what our lock does not guard next door (another zone's page, or one that a CPU has on
+ * its own list) may change meanwhile, but never to or from this value.
  */
-static bool is_free_buddy(const struct page *page, const struct zone *zone, unsigned int order)
-{
-	return page->nid == zone->nid && page->zone == zone->type && page->state == PAGE_FREE &&
-	       page->order == order;
-}
 
-void buddy_give_locked(struct zone *zone, struct page *page, unsigned int order)
+/* Merges as far as it goes, and lists what comes of it; returns its order. */
+static inline unsigned int merge_up(struct zone *zone, struct page *page, unsigned int order)
 {
-	pfn_t pfn = page_to_pfn(page);
+	u64 free_header = PAGE_HEADER(PAGE_FREE, 0, zone->type, zone->nid);
 
-	zone->nr_free_pages += (u64)1 << order;
 	while (order < MAX_ORDER) {
-		struct page *buddy = page + (s64)(buddy_pfn(pfn, order) - pfn);
+		struct page *buddy = buddy_page(page, order);
 
-		if (!is_free_buddy(buddy, zone, order))
+		if (load_relaxed(&buddy->header) != (free_header | order << 8))
 			break;
 		area_remove(zone, buddy, order);
-		zone_count_locked(zone, ZONE_MERGE, 1);
 
 		/* The lower one heads both; the upper is a head no more. */
 		if (buddy < page) {
-			page->state = PAGE_TAIL;
+			store_relaxed(&page->head, PAGE_HEAD(PAGE_TAIL, order));
 			page = buddy;
-			pfn = buddy_pfn(pfn, order);
 		} else {
-			buddy->state = PAGE_TAIL;
+			store_relaxed(&buddy->head, PAGE_HEAD(PAGE_TAIL, order));
 		}
 		order++;
 	}
 	area_add(zone, page, order);
+	return order;
+}
+
+void buddy_give_locked(struct zone *zone, struct page *page, unsigned int order)
+{
+	add_free_pages(zone, (s64)1 << order);
+	zone_count_locked(zone, ZONE_MERGE, merge_up(zone, page, order) - order);
+}
+
+struct page *buddy_give_many_locked(struct zone *zone, struct page *stack, unsigned int order)
+{
+	u64 given = 0, merges = 0;
+
+	while (stack && stack->head == PAGE_HEAD(PAGE_PCP, order)) {
+		struct page *next = stack->pcp_next;
+
+		merges += merge_up(zone, stack, order) - order;
+		given++;
+		stack = next;
+	}
+	add_free_pages(zone, (s64)(given << order));
+	zone_count_locked(zone, ZONE_MERGE, merges);
+	return stack;
 }
 
 void buddy_donate(struct zone *zone, struct page *page, unsigned int order)

@@ -8,8 +8,18 @@
 
 /* Takes a block of the order off the lists, ALLOCATED; NULL if none is large enough. */
 struct page *buddy_take_locked(struct zone *zone, unsigned int order);
+/*
+ * Takes up to `nr` blocks of the order, PCP, and stacks them: the one with the lowest address of each
+ * block that was cut up on top. Returns how many; fewer only if the zone has no more.
+ */
+u32 buddy_take_many_locked(struct zone *zone, unsigned int order, u32 nr, struct page **stack);
 /* Puts a block back that is on no list and in no count, and merges as far as it goes. */
 void buddy_give_locked(struct zone *zone, struct page *page, unsigned int order);
+/*
+ * The same for a stack of PCP blocks of one order. Returns NULL; or, the rest being left alone, the
+ * first that is not what it should be.
+ */
+struct page *buddy_give_many_locked(struct zone *zone, struct page *stack, unsigned int order);
 /* Boot only: frames that the zone did not manage before. */
 void buddy_donate(struct zone *zone, struct page *page, unsigned int order);
 
@@ -17,6 +27,18 @@ void buddy_donate(struct zone *zone, struct page *page, unsigned int order);
 static inline pfn_t buddy_pfn(pfn_t pfn, unsigned int order)
 {
 	return pfn ^ ((pfn_t)1 << order);
+}
+
+/*
+ * The same by struct page: flipping a bit of the frame number is flipping that bit of the offset in
+ * the memory map, times the size of an entry.
+ */
+static inline struct page *buddy_page(const struct page *page, unsigned int order)
+{
+	uintptr_t offset = (uintptr_t)page - VMEMMAP_BASE;
+
+	_Static_assert((sizeof(struct page) & (sizeof(struct page) - 1)) == 0, "a power of two");
+	return (struct page *)(VMEMMAP_BASE + (offset ^ sizeof(struct page) << order));
 }
 
 #endif

@@ -18,6 +18,7 @@
 #include "check_internal.h"
 #include "memblock_internal.h"
 #include "numa_internal.h"
+#include "pcp.h"
 #include "zone.h"
 
 /* Further failures of one invariant are counted, not logged. */
@@ -234,10 +235,21 @@ static void run_on_zones(const struct invariant *invariant, struct check *c)
 	int nid;
 
 	for_each_zone(nid, zone) {
-		unsigned long flags = spin_lock_irqsave(&zone->lock);
+		unsigned long flags;
 
+		/* With both nothing of the zone moves, however busy the other CPUs are. */
+		preempt_disable();
+		if (!pcp_own_all(zone)) {
+			check_fail(c, "node %d zone %s: a CPU holds on to its page lists", nid,
+				   zone_type_name(zone->type));
+			preempt_enable();
+			continue;
+		}
+		flags = spin_lock_irqsave(&zone->lock);
 		invariant->run_zone_locked(c, zone);
 		spin_unlock_irqrestore(&zone->lock, flags);
+		pcp_disown_all(zone);
+		preempt_enable();
 	}
 }
 

@@ -17,7 +17,7 @@ struct zone;
 struct invariant {
 	const char *id;
 	const char *sentence;
-	/* One of the two: the whole at once, or each zone that has pages, under its lock. */
+	/* One of the two: the whole at once, or each zone that has pages, under its lock, its CPUs' lists owned. */
 	void (*run)(struct check *c);
 	void (*run_zone_locked)(struct check *c, struct zone *zone);
 };

@@ -11,6 +11,7 @@
 
 #include "buddy.h"
 #include "check_internal.h"
+#include "pcp.h"
 #include "watermark.h"
 #include "zone.h"
 
@@ -174,18 +175,87 @@ static void merged_eagerly(struct check *c, struct zone *zone)
 	}
 }
 
+/* --- Per-CPU lists ------------------------------------------------------------------------- */
+
+static u64 listed_pcp_pages(const struct zone *zone)
+{
+	u64 pages = 0;
+
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
+		for (u32 order = 0; order < NR_PCP_ORDERS; order++) {
+			const struct pcp_list *list = &zone->pcp[cpu]->list[order];
+
+			pages += (u64)(list->nr_hot + list->nr_cold) << order;
+		}
+	}
+	return pages;
+}
+
+/* Does the pointer lead to a struct page at all? */
+static bool is_page(const struct page *page)
+{
+	uintptr_t at = (uintptr_t)page;
+
+	return at >= VMEMMAP_BASE && IS_ALIGNED(at - VMEMMAP_BASE, sizeof(struct page)) &&
+	       pfn_valid((at - VMEMMAP_BASE) / sizeof(struct page));
+}
+
+/* Walks a stack to its end, or as far as its count; returns its length, ~0 if it goes on. */
+static u64 pcp_stack(struct check *c, const struct zone *zone, const struct page *page, u32 nr,
+		     u32 order)
+{
+	u64 seen = 0;
+
+	for (; page && seen < nr; page = page->pcp_next, seen++) {
+		c->report->items++;
+		if (!is_page(page) || page->head != PAGE_HEAD(PAGE_PCP, order) ||
+		    !page_is_of(page, zone) || !IS_ALIGNED(page_to_pfn(page), (pfn_t)1 << order)) {
+			zone_fail(c, zone, "a per-CPU list has a page that is not of it: order",
+				  order, (u64)(uintptr_t)page);
+			return nr;
+		}
+	}
+	return page ? ~(u64)0 : seen;
+}
+
+static void pcp_entries(struct check *c, struct zone *zone)
+{
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
+		for (u32 order = 0; order < NR_PCP_ORDERS; order++) {
+			const struct pcp_list *list = &zone->pcp[cpu]->list[order];
+
+			if (pcp_stack(c, zone, list->hot, list->nr_hot, order) != list->nr_hot ||
+			    pcp_stack(c, zone, list->cold, list->nr_cold, order) != list->nr_cold)
+				zone_fail(c, zone, "length of a per-CPU list is not its count: CPU",
+					  cpu, order);
+		}
+	}
+}
+
+static void pcp_capacities(struct check *c, struct zone *zone)
+{
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
+		for (u32 order = 0; order < NR_PCP_ORDERS; order++) {
+			const struct pcp_list *list = &zone->pcp[cpu]->list[order];
+
+			if (list->nr_hot > list->capacity || list->nr_cold > list->capacity)
+				zone_fail(c, zone, "a per-CPU list over its capacity: CPU, order",
+					  cpu, order);
+		}
+	}
+}
+
 /* --- Every page ---------------------------------------------------------------------------- */
 
 struct walk {
-	u64 free_pages, allocated_pages, strays;
+	u64 free_pages, allocated_pages, pcp_pages, strays;
 };
 
 /* Is this a head that may be one: its order legal, its block aligned and inside the zone? */
 static bool is_head(const struct zone *zone, const struct page *page, pfn_t pfn)
 {
-	return (page->state == PAGE_FREE || page->state == PAGE_ALLOCATED) &&
-	       page->order <= MAX_ORDER && IS_ALIGNED(pfn, (pfn_t)1 << page->order) &&
-	       inside_span(zone, pfn, page->order);
+	return page_state_is_head(page->state) && page->order <= MAX_ORDER &&
+	       IS_ALIGNED(pfn, (pfn_t)1 << page->order) && inside_span(zone, pfn, page->order);
 }
 
 /* One step: the page, or the whole block that it heads. Returns how many frames that was. */
@@ -206,6 +276,8 @@ static u64 walk_step(struct check *c, const struct zone *zone, pfn_t pfn, struct
 	pages = (u64)1 << page->order;
 	if (page->state == PAGE_FREE)
 		w->free_pages += pages;
+	else if (page->state == PAGE_PCP)
+		w->pcp_pages += pages;
 	else
 		w->allocated_pages += pages;
 	return pages;
@@ -230,9 +302,13 @@ static void conservation(struct check *c, struct zone *zone)
 	if (w.free_pages != zone->nr_free_pages)
 		zone_fail(c, zone, "pages of free heads and nr_free_pages", w.free_pages,
 			  zone->nr_free_pages);
-	if (w.free_pages + w.allocated_pages + zone->nr_captured != zone->managed_pages)
-		zone_fail(c, zone, "free, allocated and captured pages, and managed",
-			  w.free_pages + w.allocated_pages + zone->nr_captured,
+	if (w.pcp_pages != listed_pcp_pages(zone))
+		zone_fail(c, zone, "pages that say they are on per-CPU lists, and those lists'",
+			  w.pcp_pages, listed_pcp_pages(zone));
+	if (w.free_pages + w.allocated_pages + w.pcp_pages + zone->nr_captured !=
+	    zone->managed_pages)
+		zone_fail(c, zone, "free, allocated, per-CPU and captured pages, and managed",
+			  w.free_pages + w.allocated_pages + w.pcp_pages + zone->nr_captured,
 			  zone->managed_pages);
 }
 
@@ -334,8 +410,11 @@ const struct invariant zone_invariants[] = {
 	{"BUDDY-4", "nr_free_pages is what is on the lists", .run_zone_locked = free_sum},
 	{"BUDDY-5", "a bit for each order that has a block, and no other",
 	 .run_zone_locked = order_bits},
-	{"BUDDY-6", "free, allocated and captured pages are all that the zone manages",
+	{"BUDDY-6", "free, allocated, per-CPU and captured pages are all that the zone manages",
 	 .run_zone_locked = conservation},
+	{"PCP-1", "a block on a per-CPU list says so, of its order and zone; counts are lengths",
+	 .run_zone_locked = pcp_entries},
+	{"PCP-2", "no per-CPU list is longer than it may be", .run_zone_locked = pcp_capacities},
 	{"PAGE-1", "every frame of RAM has its node and zone, reserved as memblock says",
 	 .run = pages_placed},
 	{"PAGE-2", "every head is aligned and of a legal order, the rest of its block tails",

@@ -30,7 +30,27 @@ static void copy_zone(const struct zone *zone, struct zone_snapshot *out)
 	memcpy(out->events, zone->events, sizeof(out->events));
 }
 
-static struct zone *find_zone(int nid, enum zone_type type)
+/* What happened on the CPUs' own lists, which count for themselves. */
+static void add_pcps(struct zone_snapshot *out)
+{
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
+		bool local = cpu_to_node(cpu) == out->nid;
+		struct pcp_snapshot pcp;
+
+		if (!pcp_snapshot(out->nid, out->type, cpu, &pcp))
+			continue;
+		out->pcp_pages += pcp.pages;
+		out->events[ZONE_ALLOC] += pcp.allocs;
+		out->events[ZONE_ALLOC_PAGES] += pcp.alloc_pages;
+		out->events[ZONE_FREE] += pcp.frees;
+		out->events[ZONE_FREE_PAGES] += pcp.free_pages;
+		out->events[NUMA_HIT] += pcp.allocs - pcp.misplaced;
+		out->events[NUMA_MISS] += pcp.misplaced;
+		out->events[local ? NUMA_LOCAL : NUMA_OTHER] += pcp.allocs;
+	}
+}
+
+struct zone *zone_find(int nid, enum zone_type type)
 {
 	if (nid < 0 || nid >= MAX_NUMNODES || NODE_DATA(nid) == NULL || type >= MAX_NR_ZONES)
 		return NULL;
@@ -39,7 +59,7 @@ static struct zone *find_zone(int nid, enum zone_type type)
 
 bool zone_snapshot(int nid, enum zone_type type, struct zone_snapshot *out)
 {
-	struct zone *zone = find_zone(nid, type);
+	struct zone *zone = zone_find(nid, type);
 	unsigned long flags;
 
 	if (!zone)
@@ -47,16 +67,18 @@ bool zone_snapshot(int nid, enum zone_type type, struct zone_snapshot *out)
 	flags = spin_lock_irqsave(&zone->lock);
 	copy_zone(zone, out);
 	spin_unlock_irqrestore(&zone->lock, flags);
+	add_pcps(out);
 	return true;
 }
 
 bool zone_snapshot_unlocked(int nid, enum zone_type type, struct zone_snapshot *out)
 {
-	const struct zone *zone = find_zone(nid, type);
+	const struct zone *zone = zone_find(nid, type);
 
 	if (!zone)
 		return false;
 	copy_zone(zone, out);
+	add_pcps(out);
 	return true;
 }
 
@@ -79,7 +101,7 @@ bool node_snapshot(int nid, struct node_snapshot *out)
 		out->spanned_pages = end_pfn - out->start_pfn;
 		out->present_pages += zone.present_pages;
 		out->managed_pages += zone.managed_pages;
-		out->free_pages += zone.free_pages;
+		out->free_pages += zone.free_pages + zone.pcp_pages;
 	}
 	return true;
 }
@@ -126,6 +148,10 @@ const char *zone_event_name(enum zone_event event)
 		[ZONE_FREE_PAGES] = "pgfree",
 		[ZONE_SPLIT] = "buddy_split",
 		[ZONE_MERGE] = "buddy_merge",
+		[PCP_REFILL] = "pcp_refill",
+		[PCP_FLUSH] = "pcp_flush",
+		[PCP_DRAINED] = "pcp_drained",
+		[PCP_BUSY] = "pcp_busy",
 		[ZONE_WMARK_FAILED] = "watermark_failed",
 		[NUMA_HIT] = "numa_hit",
 		[NUMA_MISS] = "numa_miss",

@@ -385,6 +385,7 @@ const char *memblock_owner_name(enum memblock_owner owner)
 		[MEMBLOCK_PAGE_TABLES] = "page tables",
 		[MEMBLOCK_STACKS] = "stacks",
 		[MEMBLOCK_NODE_DATA] = "node data",
+		[MEMBLOCK_PER_CPU] = "per-CPU page lists",
 		[MEMBLOCK_STRUCT_PAGE] = "struct page",
 		[MEMBLOCK_OTHER] = "other",
 	};

@@ -29,25 +29,18 @@
 #include "buddy.h"
 #include "zone.h"
 
-#define UNIT_PAGES     MAX_BLOCK_PAGES
-#define SECTION_UNITS  32
-#define SECTION_PAGES  (UNIT_PAGES * SECTION_UNITS)
 #define UNIT_MAP_BYTES (UNIT_PAGES * sizeof(struct page))
 
 _Static_assert(SECTION_PAGES * sizeof(struct page) == LARGE_PAGE_SIZE,
 	       "a section's map is one large page");
 _Static_assert(UNIT_MAP_BYTES % PAGE_SIZE == 0, "a unit's map is whole pages");
 
-/* One presence bit a unit, one word a section. Constant after memmap_init(). */
-static u32 *section_present;
-static u64 nr_sections;
+u32 *section_present;
+u64 nr_sections;
 
 bool pfn_valid(pfn_t pfn)
 {
-	u64 section = pfn / SECTION_PAGES;
-
-	return section < nr_sections &&
-	       (section_present[section] >> (pfn / UNIT_PAGES % SECTION_UNITS) & 1);
+	return memmap_covers(pfn);
 }
 
 /* --- Populating ---------------------------------------------------------------------------- */
@@ -249,7 +242,7 @@ const char *page_state_name(enum page_state state)
 	static const char *const names[NR_PAGE_STATES] = {
 		[PAGE_HOLE] = "hole",           [PAGE_RESERVED] = "reserved",
 		[PAGE_FREE] = "free",           [PAGE_ALLOCATED] = "allocated",
-		[PAGE_TAIL] = "inside a block",
+		[PAGE_TAIL] = "inside a block", [PAGE_PCP] = "on a per-CPU list",
 	};
 
 	return state < NR_PAGE_STATES ? names[state] : "of unknown state";

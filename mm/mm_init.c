@@ -2,11 +2,13 @@
  * Bringing the memory manager up, in the one order that works.
  *
  *	1  zones_init()         every node's data, in its own memory; the spans of its zones
+ *	   pcps_init()          each CPU's page lists, on its node; they stay closed
  *	2  memmap_init()        struct page for every frame
  *	3  memmap_hand_over()   free frames become buddy blocks; memblock closes
  *	4  numa_set_memory_mask a node whose memory is all reserved has none to give
  *	5  zonelists_init()     in which order each node looks; needs 4
  *	6  watermark_setup()    marks; needs the managed pages of 3
+ *	7  pcps_start()         the CPUs' lists open
  */
 #include <mm/mm.h>
 
@@ -16,6 +18,7 @@
 
 #include "memmap.h"
 #include "numa_internal.h"
+#include "pcp.h"
 #include "watermark.h"
 #include "zone.h"
 
@@ -72,6 +75,7 @@ void mm_init(const struct mm_options *options)
 		os_panic("mm: the machine has no memory");
 
 	zones_init();
+	pcps_init();
 	memmap_init();
 	memmap_hand_over();
 	pages = total_managed_pages();
@@ -82,4 +86,5 @@ void mm_init(const struct mm_options *options)
 	zonelists_init();
 	mm_set_min_free_kbytes(options->min_free_kbytes ? options->min_free_kbytes
 							: watermark_default_min_free_kbytes(pages));
+	pcps_start();
 }

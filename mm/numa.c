@@ -23,6 +23,9 @@
 #include "numa_internal.h"
 
 static struct numa_topology current_topology;
+u8 numa_cpu_node[NUMA_MAX_CPUS];
+
+_Static_assert(MAX_NUMNODES <= 256, "numa_cpu_node has a byte for a node");
 static nodemask_t memory_mask, cpu_mask;
 
 void numa_topology_flat(struct numa_topology *topology)
@@ -124,7 +127,7 @@ static int assign_ram(void)
 	return assign_uncovered_ram();
 }
 
-static void set_masks(void)
+static void derive(void)
 {
 	struct memblock_range range;
 	phys_addr_t cursor = 0;
@@ -133,8 +136,10 @@ static void set_masks(void)
 	while (memblock_next_ram(&cursor, &range))
 		memory_mask |= NODE_BIT(range.nid);
 	cpu_mask = 0;
-	for (u32 i = 0; i < current_topology.nr_cpus; i++)
+	for (u32 i = 0; i < current_topology.nr_cpus; i++) {
 		cpu_mask |= NODE_BIT(current_topology.cpus[i].nid);
+		numa_cpu_node[i] = (u8)current_topology.cpus[i].nid;
+	}
 }
 
 int numa_init(const struct numa_topology *topology)
@@ -155,7 +160,7 @@ int numa_init(const struct numa_topology *topology)
 		if (assign_ram() != 0)
 			os_panic("numa: memblock cannot hold even one node");
 	}
-	set_masks();
+	derive();
 	return err;
 }
 
@@ -177,11 +182,6 @@ int numa_distance(int from, int to)
 			   (u32)to < current_topology.nr_nodes,
 		   "distance from node %d to node %d of %u", from, to, current_topology.nr_nodes);
 	return current_topology.distance[from][to];
-}
-
-int cpu_to_node(u32 cpu)
-{
-	return cpu < current_topology.nr_cpus ? current_topology.cpus[cpu].nid : 0;
 }
 
 nodemask_t node_possible_mask(void)

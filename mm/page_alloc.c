@@ -2,20 +2,24 @@
  * The request for pages: from a caller's words to a block, and back.
  *
  *	alloc_pages_node(nid, gfp, order)
- *	    |  build the context: zonelist, class of the request
+ *	    |
+ *	hit path    a small block, the first zone above its low mark, this CPU's lists have one
+ *	    |  else build the context: zonelist, class of the request
  *	    v
  *	fast path   walk the zonelist, take where the low mark holds
  *	    |  none
  *	    v
- *	slow path   again at the min mark, less what the request's urgency allows
+ *	slow path   again at the min mark, less what the request's urgency allows;
+ *	            once more when the pages that CPUs keep for themselves are back
  *	    |  none
  *	    v
  *	NULL, and a line that says why
  *
- * A free goes the same way down: check what is given back, then the zone's buddy lists. Everything
- * a caller can get wrong is caught before anything is changed, and named.
+ * A free goes the same way down: check what is given back, this CPU's lists, the zone's buddy
+ * lists. Everything a caller can get wrong is caught before anything is changed, and named.
  *
- * Lock: one zone's at a time, with interrupts off. Nothing is printed under it.
+ * Lock: one zone's at a time, with interrupts off; before it, this CPU's ownership of its own lists
+ * (mm/pcp.c). Nothing is printed under either.
  */
 #include "alloc_context.h"
 
@@ -26,6 +30,8 @@
 #include <mm/os.h>
 
 #include "buddy.h"
+#include "memmap.h"
+#include "pcp.h"
 #include "watermark.h"
 
 /* --- Taking -------------------------------------------------------------------------------- */
@@ -60,11 +66,19 @@ static void count_placement_locked(struct zone *zone, const struct zone *preferr
 
 /* Takes a block from this zone, marks or not; NULL if it has none that large. */
 static struct page *take_from_zone(struct zone *zone, const struct zone *preferred,
-				   unsigned int order)
+				   const struct alloc_context *ac)
 {
-	unsigned long flags = spin_lock_irqsave(&zone->lock);
-	struct page *page = buddy_take_locked(zone, order);
+	unsigned int order = ac->order;
+	unsigned long flags;
+	struct page *page;
 
+	if (order <= PCP_MAX_ORDER) {
+		page = pcp_alloc(zone, order, ac->request_class, zone != preferred);
+		if (page)
+			return page;
+	}
+	flags = spin_lock_irqsave(&zone->lock);
+	page = buddy_take_locked(zone, order);
 	if (page) {
 		zone_count_locked(zone, ZONE_ALLOC, 1);
 		zone_count_locked(zone, ZONE_ALLOC_PAGES, (u64)1 << order);
@@ -101,7 +115,7 @@ static struct page *take_from_zonelist(const struct alloc_context *ac, enum zone
 			zone_count_atomic(zone, ZONE_WMARK_FAILED);
 			continue;
 		}
-		page = take_from_zone(zone, preferred, ac->order);
+		page = take_from_zone(zone, preferred, ac);
 		if (page) {
 			if (zone->nid != preferred->nid)
 				zone_count_atomic(preferred, NUMA_FOREIGN);
@@ -151,7 +165,19 @@ static bool request_is_valid(int nid, gfp_t gfp, unsigned int order, uintptr_t c
 	return wrong == NULL;
 }
 
-static struct page *alloc_block(int nid, gfp_t gfp, unsigned int order, uintptr_t call_site)
+/* Below the low mark: as deep as the request may go, then what the CPUs have put aside. */
+static struct page *take_slowly(const struct alloc_context *ac)
+{
+	u32 alloc_flags = gfp_alloc_flags(ac->gfp);
+	struct page *page = take_from_zonelist(ac, WMARK_MIN, alloc_flags);
+
+	if (!page && drain_all_pages() > 0)
+		page = take_from_zonelist(ac, WMARK_MIN, alloc_flags);
+	return page;
+}
+
+static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int order,
+					   uintptr_t call_site)
 {
 	enum zonelist_kind kind = gfp & __GFP_THISNODE ? ZONELIST_THISNODE : ZONELIST_FALLBACK;
 	struct page *page;
@@ -171,7 +197,7 @@ static struct page *alloc_block(int nid, gfp_t gfp, unsigned int order, uintptr_
 
 	page = take_from_zonelist(&ac, WMARK_LOW, 0);
 	if (unlikely(!page))
-		page = take_from_zonelist(&ac, WMARK_MIN, gfp_alloc_flags(gfp));
+		page = take_slowly(&ac);
 	if (unlikely(!page)) {
 		if (!(gfp & __GFP_NOWARN))
 			report_failure(&ac, call_site);
@@ -182,19 +208,47 @@ static struct page *alloc_block(int nid, gfp_t gfp, unsigned int order, uintptr_
 	return page;
 }
 
+/* Flags that ask for nothing that the hit path would have to do or look at. */
+#define GFP_HIT_PATH (__GFP_ALL & ~(__GFP_DMA | __GFP_DMA32 | __GFP_THISNODE | __GFP_ZERO))
+
+/*
+ * The hit path: what nearly every request takes. No lock, interrupts stay on. NULL decides nothing:
+ * the request then goes its whole way. fast_mark is the low mark of an ordinary request, with room
+ * for the largest block that comes this way; the count of free pages is a hint here as there.
+ */
+static inline struct page *alloc_hit(int nid, gfp_t gfp, unsigned int order)
+{
+	struct zone *zone;
+
+	if (unlikely(order > PCP_MAX_ORDER || gfp & ~GFP_HIT_PATH || (u32)nid >= MAX_NUMNODES))
+		return NULL;
+	zone = first_zone[nid];
+	if (unlikely(load_relaxed(&zone->nr_free_pages) <= load_relaxed(&zone->fast_mark)))
+		return NULL;
+	return pcp_alloc_hit(zone, order);
+}
+
+static inline struct page *alloc_from(int nid, gfp_t gfp, unsigned int order, uintptr_t call_site)
+{
+	struct page *page = alloc_hit(nid, gfp, order);
+
+	return likely(page) ? page : alloc_block(nid, gfp, order, call_site);
+}
+
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 {
-	return alloc_block(nid, gfp, order, os_call_site());
+	return alloc_from(nid, gfp, order, os_call_site());
 }
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
-	return alloc_block(NUMA_NO_NODE, gfp, order, os_call_site());
+	return alloc_from(cpu_to_node(smp_processor_id()), gfp, order, os_call_site());
 }
 
 void *get_free_pages(gfp_t gfp, unsigned int order)
 {
-	struct page *page = alloc_block(NUMA_NO_NODE, gfp, order, os_call_site());
+	int nid = cpu_to_node(smp_processor_id());
+	struct page *page = alloc_from(nid, gfp, order, os_call_site());
 
 	return page ? page_address(page) : NULL;
 }
@@ -209,8 +263,7 @@ static const struct page *block_head(const struct page *page)
 	for (unsigned int order = 1; order <= MAX_ORDER; order++) {
 		const struct page *head = pfn_to_page(ALIGN_DOWN(pfn, (pfn_t)1 << order));
 
-		if ((head->state == PAGE_FREE || head->state == PAGE_ALLOCATED) &&
-		    head->order >= order)
+		if (page_state_is_head(head->state) && head->order >= order)
 			return head;
 	}
 	return NULL;
@@ -239,6 +292,11 @@ static _Noreturn void report_bad_free(const struct page *page, unsigned int orde
 			 "%u; freed with order %u by 0x%lx",
 			 pfn, page->nid, zone_type_name(page->zone), page->order, order,
 			 (unsigned long)call_site);
+	case PAGE_PCP:
+		os_panic("double free: pfn 0x%llx (node %u, zone %s) is on a per-CPU list of order "
+			 "%u; freed with order %u by 0x%lx",
+			 pfn, page->nid, zone_type_name(page->zone), page->order, order,
+			 (unsigned long)call_site);
 	case PAGE_ALLOCATED:
 		os_panic("wrong order: pfn 0x%llx (node %u, zone %s) was allocated with order %u, "
 			 "freed with order %u by 0x%lx",
@@ -250,7 +308,7 @@ static _Noreturn void report_bad_free(const struct page *page, unsigned int orde
 			 pfn, page->nid, reserved_for(pfn), order, (unsigned long)call_site);
 	case PAGE_TAIL:
 		head = block_head(page);
-		if (head && head->state == PAGE_FREE)
+		if (head && head->state != PAGE_ALLOCATED)
 			os_panic("double free: pfn 0x%llx is inside a free block (head pfn 0x%llx, "
 				 "order %u); freed with order %u by 0x%lx",
 				 pfn, (unsigned long long)page_to_pfn(head), head->order, order,
@@ -269,22 +327,30 @@ static _Noreturn void report_bad_free(const struct page *page, unsigned int orde
 		 page_state_name(page->state), page->state, order, (unsigned long)call_site);
 }
 
-static void free_block(struct page *page, unsigned int order, uintptr_t call_site)
+/* An address that is no multiple of the size has no frame number to ask about. */
+static inline bool is_struct_page(const struct page *page)
+{
+	return IS_ALIGNED((uintptr_t)page - VMEMMAP_BASE, sizeof(struct page)) &&
+	       memmap_covers(page_to_pfn(page));
+}
+
+static __noinline void free_block(struct page *page, unsigned int order, uintptr_t call_site)
 {
 	struct zone *zone;
 	unsigned long flags;
 	bool good;
 
-	/* An address that is no multiple of the size has no frame number to ask about. */
-	if (unlikely(!IS_ALIGNED((uintptr_t)page - VMEMMAP_BASE, sizeof(struct page)) ||
-		     !pfn_valid(page_to_pfn(page))))
+	if (unlikely(!is_struct_page(page)))
 		os_panic("free of %p, which is no struct page; freed with order %u by 0x%lx",
 			 (void *)page, order, (unsigned long)call_site);
 
 	zone = page_zone(page);
+	if (order <= PCP_MAX_ORDER && page->head == PAGE_HEAD(PAGE_ALLOCATED, order) &&
+	    pcp_free(zone, page, order))
+		return;
 	flags = spin_lock_irqsave(&zone->lock);
 	/* Under the lock: of two CPUs that free the same page, one sees the other's work. */
-	good = page->state == PAGE_ALLOCATED && page->order == order;
+	good = order <= MAX_ORDER && page->head == PAGE_HEAD(PAGE_ALLOCATED, order);
 	if (likely(good)) {
 		buddy_give_locked(zone, page, order);
 		zone_count_locked(zone, ZONE_FREE, 1);
@@ -295,9 +361,23 @@ static void free_block(struct page *page, unsigned int order, uintptr_t call_sit
 		report_bad_free(page, order, call_site);
 }
 
+/* The hit path back. False decides nothing, either. */
+static inline bool free_hit(struct page *page, unsigned int order)
+{
+	return likely(order <= PCP_MAX_ORDER && is_struct_page(page) &&
+		      page->head == PAGE_HEAD(PAGE_ALLOCATED, order)) &&
+	       pcp_free_hit(page_zone(page), page, order);
+}
+
+static inline void free_from(struct page *page, unsigned int order, uintptr_t call_site)
+{
+	if (unlikely(!free_hit(page, order)))
+		free_block(page, order, call_site);
+}
+
 void __free_pages(struct page *page, unsigned int order)
 {
-	free_block(page, order, os_call_site());
+	free_from(page, order, os_call_site());
 }
 
 void free_pages(void *addr, unsigned int order)
@@ -306,5 +386,5 @@ void free_pages(void *addr, unsigned int order)
 		os_panic("free of %p, which is inside a page; freed with order %u by 0x%lx", addr,
 			 order, (unsigned long)os_call_site());
 	if (addr)
-		free_block(virt_to_page(addr), order, os_call_site());
+		free_from(virt_to_page(addr), order, os_call_site());
 }

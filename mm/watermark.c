@@ -27,6 +27,8 @@
 #include <base/assert.h>
 #include <mm/os.h>
 
+#include "pcp.h"
+
 #define MIN_FREE_KBYTES_LOWEST  128
 #define MIN_FREE_KBYTES_HIGHEST 262144
 
@@ -126,5 +128,8 @@ void watermark_setup(u64 min_free_kbytes)
 	for_each_zone(nid, zone) {
 		watermark_compute(zone, min_free_kbytes, zone->watermark);
 		lowmem_reserve_compute(zone, zone->lowmem_reserve);
+		store_relaxed(&zone->fast_mark, zone->watermark[WMARK_LOW] +
+							zone->lowmem_reserve[ZONE_NORMAL] +
+							((u64)1 << PCP_MAX_ORDER) - 1);
 	}
 }

@@ -21,11 +21,13 @@
 #include <mm/os.h>
 
 struct pglist_data *node_data[MAX_NUMNODES];
+struct zone *zone_table[MAX_NUMNODES * ZONE_TABLE_STRIDE];
 
 static void zone_set_up(struct zone *zone, int nid, enum zone_type type)
 {
 	zone->nid = nid;
 	zone->type = type;
+	zone_table[nid * ZONE_TABLE_STRIDE + (int)type] = zone;
 	spin_lock_init(&zone->lock, "zone");
 	for (u32 order = 0; order < NR_ORDERS; order++)
 		list_init(&zone->free_area[order].list);

@@ -4,7 +4,9 @@
 #ifndef MM_ZONE_H
 #define MM_ZONE_H
 
+#include <arch/cpu.h>
 #include <arch/spinlock.h>
+#include <base/atomic.h>
 #include <base/list.h>
 #include <base/types.h>
 #include <mm/gfp.h>
@@ -33,12 +35,17 @@ struct free_area {
  *   BUDDY-3  no block and its buddy are both free at the same order below MAX_ORDER
  *   BUDDY-4  nr_free_pages is the sum over orders of nr_free << order
  *   BUDDY-5  bit o of nonempty_orders is set if and only if free_area[o] is not empty
- *   BUDDY-6  conservation: FREE blocks, ALLOCATED blocks and captured pages add up to managed
+ *   BUDDY-6  conservation: FREE, ALLOCATED and PCP blocks and captured pages add up to managed
  *   WMARK-1  watermark[] is the zone's share of min_free_kbytes, low and high above it in
  *            equal gaps (watermark_compute())
  *   WMARK-2  lowmem_reserve[] is a share of the memory above (lowmem_reserve_compute())
  */
 struct zone {
+	/* Read on the hit path. Constant after mm_init(), but for fast_mark and nr_free_pages below. */
+	struct per_cpu_pages *pcp[MAX_CPUS]; /* mm/pcp.c */
+	/* low mark and reserve of an ordinary request, and a small block: see alloc_fast() */
+	u64 fast_mark;
+
 	/* Constant after mm_init(). */
 	int nid;
 	enum zone_type type;
@@ -90,10 +97,22 @@ struct pglist_data {
 extern struct pglist_data *node_data[MAX_NUMNODES];
 #define NODE_DATA(nid) (node_data[nid])
 
+/*
+ * What the hit paths look up in one step: a zone by node and type, and the first zone of each node's
+ * fallback list. A number that is no node's has a zone there that never has a free page.
+ * Constant after mm_init().
+ */
+#define ZONE_TABLE_STRIDE 4
+extern struct zone *zone_table[MAX_NUMNODES * ZONE_TABLE_STRIDE];
+extern struct zone *first_zone[MAX_NUMNODES];
+
 static inline struct zone *page_zone(const struct page *page)
 {
-	return &NODE_DATA(page->nid)->zones[page->zone];
+	return zone_table[(u32)page->nid * ZONE_TABLE_STRIDE + page->zone];
 }
+
+/* NULL: no such node or zone. */
+struct zone *zone_find(int nid, enum zone_type type);
 
 /* Every zone of every node, populated or not. */
 #define for_each_zone(nid, zone)                                                                \

@@ -22,6 +22,8 @@
 
 #include "zone.h"
 
+struct zone *first_zone[MAX_NUMNODES];
+
 /* What can speak against a node beside its distance: a lower number, and CPUs. */
 #define TIE_PENALTIES 3 /* how many steps that makes: 0, 1, 2 */
 
@@ -81,8 +83,13 @@ static void zonelist_build(struct pglist_data *node)
 
 void zonelists_init(void)
 {
+	static struct zone no_zone = {.fast_mark = ~(u64)0};
 	int nid;
 
-	for_each_node(nid)
+	for (nid = 0; nid < MAX_NUMNODES; nid++)
+		first_zone[nid] = &no_zone;
+	for_each_node(nid) {
 		zonelist_build(NODE_DATA(nid));
+		first_zone[nid] = NODE_DATA(nid)->zonelist[ZONELIST_FALLBACK].ref[0].zone;
+	}
 }

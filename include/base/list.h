@@ -49,10 +49,16 @@ static inline void list_add_tail(struct list_head *entry, struct list_head *head
 	list_insert_between(entry, head->prev, head);
 }
 
-static inline void list_del(struct list_head *entry)
+/* Without the poison: for who marks the element in another way. */
+static inline void list_unlink(struct list_head *entry)
 {
 	entry->next->prev = entry->prev;
 	entry->prev->next = entry->next;
+}
+
+static inline void list_del(struct list_head *entry)
+{
+	list_unlink(entry);
 	entry->next = LIST_POISON_NEXT;
 	entry->prev = LIST_POISON_PREV;
 }

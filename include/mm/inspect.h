@@ -18,6 +18,10 @@ enum zone_event {
 	ZONE_FREE_PAGES,   /**/
 	ZONE_SPLIT,        /* a block was halved */
 	ZONE_MERGE,        /* two buddies became one */
+	PCP_REFILL,        /* a CPU's list was filled from the zone */
+	PCP_FLUSH,         /* one was given back to it */
+	PCP_DRAINED,       /* pages given back because a request failed, or on demand */
+	PCP_BUSY,          /* a CPU's lists were in use by whom it had interrupted */
 	ZONE_WMARK_FAILED, /* the check of a mark refused a request here */
 	NUMA_HIT,          /* a request that preferred this node got it */
 	NUMA_MISS,         /* one that preferred another got this one */
@@ -36,6 +40,7 @@ struct zone_snapshot {
 	u64 present_pages; /* RAM in it */
 	u64 managed_pages; /* given to the buddy allocator */
 	u64 free_pages;
+	u64 pcp_pages;   /* on CPUs' own lists: free, but not counted above */
 	u64 nr_captured; /* claimed, on no list */
 	u64 free_blocks[NR_ORDERS];
 	u64 watermark[NR_WMARK];          /* pages */
@@ -48,10 +53,20 @@ bool zone_snapshot(int nid, enum zone_type type, struct zone_snapshot *out);
 /* The same without the lock, for a panic: the figures may be torn, but nothing is waited for. */
 bool zone_snapshot_unlocked(int nid, enum zone_type type, struct zone_snapshot *out);
 
+/* A CPU's own lists of a zone. False: it has none. */
+struct pcp_snapshot {
+	u64 pages, capacity_pages; /* on the lists, and what they may hold; 0: closed */
+	u64 allocs, alloc_pages;   /* taken from them since boot: blocks, pages */
+	u64 frees, free_pages;     /* given to them */
+	u64 misplaced;             /* of the allocs: for a request that preferred another zone */
+};
+bool pcp_snapshot(int nid, enum zone_type type, u32 cpu, struct pcp_snapshot *out);
+
 struct node_snapshot {
 	int nid;
 	pfn_t start_pfn;
-	u64 spanned_pages, present_pages, managed_pages, free_pages;
+	u64 spanned_pages, present_pages, managed_pages;
+	u64 free_pages; /* in the zones and on CPUs' own lists */
 };
 bool node_snapshot(int nid, struct node_snapshot *out);
 

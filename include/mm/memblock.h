@@ -21,6 +21,7 @@ enum memblock_owner {
 	MEMBLOCK_PAGE_TABLES,
 	MEMBLOCK_STACKS,
 	MEMBLOCK_NODE_DATA,   /* struct pglist_data, section map */
+	MEMBLOCK_PER_CPU,     /* each CPU's page lists */
 	MEMBLOCK_STRUCT_PAGE, /* the memory map: struct page for every frame */
 	MEMBLOCK_OTHER,       /* what the embedding kernel took for itself */
 	MEMBLOCK_NR_OWNERS

@@ -75,7 +75,13 @@ int numa_init(const struct numa_topology *topology);
 
 const struct numa_topology *numa_topology(void);
 int numa_distance(int from, int to);
-int cpu_to_node(u32 cpu); /* the node of a CPU; node 0 for an unknown one */
+
+/* The node of a CPU; node 0 for an unknown one. Inline: every request without a node asks. */
+extern u8 numa_cpu_node[NUMA_MAX_CPUS];
+static inline int cpu_to_node(u32 cpu)
+{
+	return cpu < NUMA_MAX_CPUS ? numa_cpu_node[cpu] : 0;
+}
 
 nodemask_t node_possible_mask(void); /* every node */
 nodemask_t node_memory_mask(void);   /* nodes with memory */

@@ -26,6 +26,7 @@ enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, MAX_NR_ZONES };
  *   FREE ------ heads a block on a free list
  *   ALLOCATED - heads a block that somebody has
  *   TAIL ------ inside a block that another page heads
+ *   PCP ------- heads a block on a CPU's own list of free pages
  *
  * RAM starts as TAIL. What memblock has reserved becomes RESERVED and stays so; the rest is
  * donated to the buddy allocator block by block:
@@ -34,36 +35,64 @@ enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, MAX_NR_ZONES };
  *	FREE       --> TAIL        the upper head of a merge
  *	FREE       --> ALLOCATED   handed out
  *	ALLOCATED  --> FREE        given back (or TAIL, if it merges upward)
+ *	FREE       --> PCP         taken by a CPU in advance (TAIL, where a block is cut up)
+ *	PCP       <--> ALLOCATED   handed out and given back by that CPU, without the zone's lock
+ *	PCP        --> FREE        flushed (or TAIL, if it merges upward)
  */
-enum page_state { PAGE_HOLE, PAGE_RESERVED, PAGE_FREE, PAGE_ALLOCATED, PAGE_TAIL, NR_PAGE_STATES };
+enum page_state {
+	PAGE_HOLE,
+	PAGE_RESERVED,
+	PAGE_FREE,
+	PAGE_ALLOCATED,
+	PAGE_TAIL,
+	PAGE_PCP,
+	NR_PAGE_STATES
+};
 
 /*
  * Invariants (check: PAGE-*):
  *   PAGE-1  nid and zone are those of the zone whose span holds the frame (HOLE: any)
- *   PAGE-2  a head (FREE, ALLOCATED) has order <= MAX_ORDER and a frame number that is
+ *   PAGE-2  a head (FREE, ALLOCATED, PCP) has order <= MAX_ORDER and a frame number that is
  *           a multiple of 1 << order; the other pages of its block are TAIL
  *   PAGE-3  every TAIL is inside the block of exactly one head: executed by BUDDY-6, whose walk
  *           from head to head meets no TAIL
  *
- * state, order and the link change under the zone's lock while the page is free; while it is
- * ALLOCATED they belong to its holder. nid and zone are constant after boot. The header is
+ * state, order and the link change under the zone's lock while the page is free; while it is PCP
+ * they belong to the owner of the list, while it is ALLOCATED to its holder. nid and zone are constant after boot. The header is
  * bytes, not bit-fields: a byte is stored without reading its neighbours, so fields with
  * different owners cannot tear each other.
  */
 struct page {
-	u8 state; /* enum page_state */
-	u8 order; /* of the block that this page heads; stale in any other state */
-	u8 zone;  /* enum zone_type */
-	u8 marks; /* PAGE_MARK_*: none exists before the reserve does */
-	u16 nid;
-	u16 unused;
+	union {
+		struct {
+			u8 state; /* enum page_state */
+			u8 order; /* of the block that this page heads; stale in any other state */
+			u8 zone;  /* enum zone_type */
+			u8 marks; /* PAGE_MARK_*: none exists before the reserve does */
+			u16 nid;
+			u16 unused;
+		};
+		u16 head;   /* state and order at once: PAGE_HEAD() */
+		u64 header; /* all of it: PAGE_HEADER() */
+	};
 	union {
 		struct list_head free_link; /* FREE: in the free_area of its order */
+		struct page *pcp_next;      /* PCP: the one below it on the stack */
 		u64 arm_words[7];
 	};
 };
 
 _Static_assert(sizeof(struct page) == 64, "the memory map is one cache line a frame");
+
+static inline bool page_state_is_head(u8 state)
+{
+	return state == PAGE_FREE || state == PAGE_ALLOCATED || state == PAGE_PCP;
+}
+
+/* As one word, little-endian: what the hot paths compare and store. */
+#define PAGE_HEAD(state, order) ((u16)((state) | (order) << 8))
+#define PAGE_HEADER(state, order, zone, nid) \
+	(PAGE_HEAD(state, order) | (u64)(zone) << 16 | (u64)(nid) << 32)
 
 static inline struct page *pfn_to_page(pfn_t pfn)
 {

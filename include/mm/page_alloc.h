@@ -24,6 +24,20 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order) __must_check;
  */
 void __free_pages(struct page *page, unsigned int order);
 
+/*
+ * Gives every CPU's own lists of free pages back to their zones; returns the pages. A request
+ * that fails does so itself. Any context; complete if interrupts are on, and leaves out lists that are
+ * in use at the moment otherwise.
+ */
+u64 drain_all_pages(void);
+
+/*
+ * Until pcp_open() every request goes to its zone: for who wants to see each one, and for tests of what is
+ * below. Nests. Interrupts on.
+ */
+void pcp_close(void);
+void pcp_open(void);
+
 /* The same by address in the direct map; 0 / NULL on failure and ignored on free. */
 void *get_free_pages(gfp_t gfp, unsigned int order) __must_check;
 void free_pages(void *addr, unsigned int order);

@@ -86,6 +86,7 @@ static void take_picture(struct free_picture *picture)
 	int nid;
 
 	memset(picture, 0, sizeof(*picture));
+	drain_all_pages();
 	for_each_node(nid) {
 		for (u32 type = 0; type < MAX_NR_ZONES; type++) {
 			zone_snapshot(nid, (enum zone_type)type, &z);
@@ -422,6 +423,7 @@ static void random_mix_keeps_contents(struct ktest *t)
 		}
 	}
 	EXPECT_EQ(t, spoiled, 0);
+	drain_all_pages();
 	for_each_node(nid) {
 		splits -= node_event(nid, ZONE_SPLIT);
 		merges -= node_event(nid, ZONE_MERGE);

@@ -10,6 +10,7 @@
 #include <mm/page_alloc.h>
 
 #include "mm/memblock_internal.h"
+#include "mm/pcp.h"
 #include "mm/zone.h"
 
 static const struct host_machine machine = {
@@ -255,6 +256,50 @@ static void page_2(struct ktest *t)
 	expect_check_finds(t, "PAGE-2");
 }
 
+static struct pcp_list *list_with_a_page(struct ktest *t)
+{
+	struct zone *zone = boot_zone(t);
+
+	__free_pages(alloc_pages_node(zone->nid, GFP_KERNEL, 0), 0);
+	return &zone->pcp[0]->list[0];
+}
+
+static void pcp_1(struct ktest *t)
+{
+	struct pcp_list *list = list_with_a_page(t);
+
+	ASSERT_TRUE(t, list->hot != NULL);
+	list->nr_hot++;
+	expect_check_finds(t, "PCP-1");
+}
+
+static void pcp_1_wild_page(struct ktest *t)
+{
+	struct pcp_list *list = list_with_a_page(t);
+
+	ASSERT_TRUE(t, list->hot != NULL);
+	list->hot->pcp_next = (struct page *)(void *)&list->cold;
+	list->nr_hot = 2;
+	expect_check_finds(t, "PCP-1");
+}
+
+static void pcp_1_other_zone(struct ktest *t)
+{
+	struct pcp_list *list = list_with_a_page(t);
+
+	ASSERT_TRUE(t, list->hot != NULL);
+	list->hot->zone = ZONE_DMA;
+	expect_check_finds(t, "PCP-1");
+}
+
+static void pcp_2(struct ktest *t)
+{
+	struct pcp_list *list = list_with_a_page(t);
+
+	list->capacity = 0;
+	expect_check_finds(t, "PCP-2");
+}
+
 static void wmark_1(struct ktest *t)
 {
 	struct zone *zone = boot_zone(t);
@@ -299,6 +344,10 @@ static const struct ktest_case cases[] = {
 	KTEST(page_1_wild_node),
 	KTEST(page_2_wild_order),
 	KTEST(page_2),
+	KTEST(pcp_1),
+	KTEST(pcp_1_wild_page),
+	KTEST(pcp_1_other_zone),
+	KTEST(pcp_2),
 	KTEST(wmark_1),
 	KTEST(wmark_2),
 	KTEST(every_invariant_has_a_test),

@@ -25,13 +25,19 @@ static inline void preempt_disable(void)
 	__asm__ volatile("incl %%gs:%c0" : : "i"(CPU_AREA_PREEMPT) : "memory", "cc");
 }
 
+/*
+ * The thunk saves every register and aligns the stack, so that the compiler need not know of a call
+ * that hardly ever happens: a function that is otherwise a leaf stays one.
+ */
 static inline void preempt_enable(void)
 {
-	bool zero;
-
-	__asm__ volatile("decl %%gs:%c1" : "=@ccz"(zero) : "i"(CPU_AREA_PREEMPT) : "memory");
-	if (unlikely(zero))
-		preempt_schedule();
+	__asm__ volatile("decl %%gs:%c0\n\t"
+			 "jnz 1f\n\t"
+			 "call preempt_schedule_thunk\n"
+			 "1:"
+			 :
+			 : "i"(CPU_AREA_PREEMPT)
+			 : "memory", "cc");
 }
 
 static inline u32 preempt_depth(void)

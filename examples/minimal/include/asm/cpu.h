@@ -4,6 +4,8 @@
 
 #include <base/types.h>
 
+#define MAX_CPUS 1
+
 static inline u32 smp_processor_id(void)
 {
 	return 0;

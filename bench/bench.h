@@ -1,0 +1,61 @@
+/*
+ * The benchmark: what a case is, and what cases share.
+ *
+ * A case is defined in words so that another kernel can do the identical work (docs/bench.md): its
+ * batch is timed as a whole, from before the call of the body to after its return, with
+ * interrupts and preemption off; nothing is subtracted. Under QEMU's -icount shift=0 a tick is an
+ * instruction.
+ */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include <arch/cpu.h>
+#include <base/types.h>
+#include <mm/page_alloc.h>
+
+#define BENCH_SEED        0x9e3779b9u
+#define BENCH_WARM_UPS    4
+#define BENCH_BATCHES     16
+#define BENCH_MAX_BATCHES 32
+#define BENCH_GFP         (GFP_NOWAIT | __GFP_NOWARN)
+
+/* What a batch found: filled by the body. */
+struct bench_batch {
+	u64 alloc_ticks, free_ticks; /* of a case that has phases */
+	u64 fail;                    /* allocations that gave nothing */
+};
+
+struct bench_case {
+	const char *name;
+	u32 ops; /* a batch */
+	bool has_phases;
+	u32 nodes;                /* needs at least so many with memory */
+	bool (*begin)(u64 arg);   /* once, before the warm-up; false: no memory */
+	void (*prepare)(u64 arg); /* before each batch, untimed */
+	void (*body)(u64 arg, struct bench_batch *batch);
+	void (*end)(u64 arg); /* once, after the last batch */
+	u64 arg;              /* an order, a node */
+};
+
+/* Cases by group, each in its own file. */
+extern const struct bench_case bench_cases_driver[], bench_cases_pages[], bench_cases_nodes[];
+extern const u32 nr_bench_cases_driver, nr_bench_cases_pages, nr_bench_cases_nodes;
+
+/* bench/driver.c: runs those whose names match; false if one failed or none matches. */
+bool bench_run(const char *globs);
+
+/* xorshift32: the new state is the result. */
+static inline u32 bench_draw(u32 *state)
+{
+	u32 x = *state;
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	return *state = x;
+}
+
+#define BENCH_PERM 4096
+extern u32 bench_perm[BENCH_PERM]; /* 0 .. 4095 in the order drawn from the seed */
+
+#endif

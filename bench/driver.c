@@ -1,0 +1,170 @@
+/*
+ * Running the cases: warm-up, measured batches, and one line for each.
+ *
+ *	MMBENCH name=<case> ops=<n> tsc=<ticks> per_op=<x> min=<x> med=<x> max=<x>
+ *	        [alloc=<x> free=<x>] batches=<n> cpu=<c> fail=<n>
+ *
+ * ops and tsc are sums over the measured batches, per_op their quotient; min, med and max are of
+ * batches, the median being the upper one. The last line is MMBENCH_DONE.
+ */
+#include "bench.h"
+
+#include <arch/irq.h>
+#include <arch/preempt.h>
+#include <base/assert.h>
+#include <base/string.h>
+#include <kernel/glob.h>
+#include <kernel/printk.h>
+#include <mm/numa.h>
+
+u32 bench_perm[BENCH_PERM];
+
+static void make_perm(void)
+{
+	u32 state = BENCH_SEED;
+
+	for (u32 i = 0; i < BENCH_PERM; i++)
+		bench_perm[i] = i;
+	for (u32 i = BENCH_PERM - 1; i > 0; i--) {
+		u32 j = bench_draw(&state) % (i + 1);
+		u32 kept = bench_perm[i];
+
+		bench_perm[i] = bench_perm[j];
+		bench_perm[j] = kept;
+	}
+}
+
+/* Ticks an op, in hundredths, rounded. */
+static u64 hundredths(u64 ticks, u64 ops)
+{
+	return (ticks * 100 + ops / 2) / ops;
+}
+
+static void print_per_op(const char *name, u64 ticks, u64 ops)
+{
+	u64 x = hundredths(ticks, ops);
+
+	kprintf(" %s=%llu.%02llu", name, (unsigned long long)(x / 100),
+		(unsigned long long)(x % 100));
+}
+
+static u64 time_batch(const struct bench_case *c, struct bench_batch *batch)
+{
+	void (*body)(u64 arg, struct bench_batch * batch) = c->body;
+	unsigned long flags;
+	u64 start, end;
+
+	if (c->prepare)
+		c->prepare(c->arg);
+	preempt_disable();
+	flags = irq_save();
+	start = arch_timestamp();
+	body(c->arg, batch);
+	end = arch_timestamp();
+	irq_restore(flags);
+	preempt_enable();
+	return end - start;
+}
+
+static void sort(u64 *values, u32 nr)
+{
+	for (u32 i = 1; i < nr; i++) {
+		u64 value = values[i];
+		u32 at = i;
+
+		for (; at > 0 && values[at - 1] > value; at--)
+			values[at] = values[at - 1];
+		values[at] = value;
+	}
+}
+
+static bool run_case(const struct bench_case *c)
+{
+	u64 ticks[BENCH_BATCHES], sum = 0, ops = (u64)c->ops * BENCH_BATCHES;
+	struct bench_batch batch = {0}, warm_up = {0};
+
+	if (c->begin && !c->begin(c->arg)) {
+		kprintf("MMBENCH_INFO %s: no memory to begin with\n", c->name);
+		return false;
+	}
+	for (u32 i = 0; i < BENCH_WARM_UPS; i++)
+		time_batch(c, &warm_up);
+	for (u32 i = 0; i < BENCH_BATCHES; i++) {
+		ticks[i] = time_batch(c, &batch);
+		sum += ticks[i];
+	}
+	if (c->end)
+		c->end(c->arg);
+	sort(ticks, BENCH_BATCHES);
+	kprintf("MMBENCH name=%s ops=%llu tsc=%llu", c->name, (unsigned long long)ops,
+		(unsigned long long)sum);
+	print_per_op("per_op", sum, ops);
+	print_per_op("min", ticks[0], c->ops);
+	print_per_op("med", ticks[BENCH_BATCHES / 2], c->ops);
+	print_per_op("max", ticks[BENCH_BATCHES - 1], c->ops);
+	if (c->has_phases) {
+		print_per_op("alloc", batch.alloc_ticks, ops);
+		print_per_op("free", batch.free_ticks, ops);
+	}
+	kprintf(" batches=%u cpu=%u fail=%llu\n", BENCH_BATCHES, smp_processor_id(),
+		(unsigned long long)batch.fail);
+	return batch.fail == 0;
+}
+
+/* What a tick is, by the kernel's clock. */
+static void print_clock(void)
+{
+	u64 start = arch_timestamp(), ticks;
+
+	for (u32 i = 0; i < 20; i++) {
+		for (u32 turn = 0; turn < 100000; turn++)
+			__asm__ volatile("");
+	}
+	ticks = arch_timestamp() - start;
+	kprintf("MMBENCH_INFO clock tsc=%llu ns=%llu\n", (unsigned long long)ticks,
+		(unsigned long long)arch_timestamp_to_ns(ticks));
+}
+
+static u32 nodes_with_memory(void)
+{
+	nodemask_t mask = node_memory_mask();
+	u32 nr = 0;
+	int nid;
+
+	for_each_node_mask(nid, mask)
+		nr++;
+	return nr;
+}
+
+/* Runs the cases of a table that match; adds to *matched, returns how many failed. */
+static u32 run_table(const struct bench_case *cases, u32 nr, const char *globs, u32 *matched)
+{
+	u32 failed = 0;
+
+	for (u32 i = 0; i < nr; i++) {
+		if (globs && globs[0] && !glob_list_match(globs, cases[i].name))
+			continue;
+		(*matched)++;
+		if (cases[i].nodes > nodes_with_memory())
+			kprintf("MMBENCH_INFO %s: left out, needs %u nodes\n", cases[i].name,
+				cases[i].nodes);
+		else
+			failed += !run_case(&cases[i]);
+	}
+	return failed;
+}
+
+bool bench_run(const char *globs)
+{
+	u32 failed = 0, matched = 0;
+
+	make_perm();
+	print_clock();
+	failed += run_table(bench_cases_driver, nr_bench_cases_driver, globs, &matched);
+	failed += run_table(bench_cases_pages, nr_bench_cases_pages, globs, &matched);
+	failed += run_table(bench_cases_nodes, nr_bench_cases_nodes, globs, &matched);
+	if (matched == 0)
+		kprintf("MMBENCH_INFO no case matches '%s'\n", globs);
+	kprintf("MMBENCH_DONE\n");
+	return failed == 0 && matched > 0;
+}

@@ -1,0 +1,398 @@
+/*
+ * Per-CPU page lists: blocks of small orders that a CPU has at hand for itself.
+ *
+ * The zone's lock guards the buddy lists, and taking it for every page would make it the hottest
+ * word of the machine. So each CPU keeps some blocks of orders 0 to 3 of every zone, takes from them
+ * and gives to them, and goes to the zone for a batch at a time:
+ *
+ *	alloc --> [ hot ]  empty: take over cold; that empty, too: refill hot under the zone lock
+ *	free  --> [ hot ]  full: flush cold to the zone, hot becomes cold, start an empty hot
+ *	          [ cold ]
+ *
+ * Two stacks instead of one, after Bonwick's magazines: a CPU that frees and allocates around the
+ * point where a stack is full or empty swaps them and leaves the zone alone, and what is flushed is
+ * what has been lying longest. The page last freed is the next to be handed out, so its cache lines
+ * are warm.
+ *
+ * Blocks on these lists are out of the zone's free count and do not merge. They are in nobody's way as
+ * long as there is plenty; when a request fails, drain_all_pages() gives back those of all CPUs
+ * before it gives up. A refill takes more than is asked for only from what lies above the high mark,
+ * so that near the marks every single page is accounted to who asked for it.
+ *
+ * --- Ownership
+ *
+ * The hit path takes no lock and disables no interrupts. It changes a byte, `busy`, from 0 to 1 with
+ * one exchange, works on the lists, and stores 0. Whoever finds 1 does not wait but goes to the
+ * zone:
+ *
+ *   an interrupt in the middle of the hit path, in which memory is asked for: finds 1, goes to the
+ *     zone, returns; the interrupted code never knows
+ *   another thread of this CPU: cannot run, preemption is off while busy is 1
+ *   another CPU that drains: may wait, since the owner has some dozens of instructions to go and no
+ *     lock to wait for but the zone's, which a drainer does not hold
+ *
+ * So a drain needs no interrupt to the other CPU, and works on one that sleeps. An owner may take
+ * the zone lock (refill, flush): busy comes before the zone lock. It is a plain exchange on a word of
+ * the CPU's own cache line: about 20 cycles, and nobody else's business.
+ *
+ * A CPU number that has no lists of its own (not in the topology, or before they exist) finds those
+ * of nobody, which are busy for ever.
+ *
+ * Double frees: the state of a block on a list is PCP, so a second free is refused at once by the
+ * caller's check. Of two CPUs freeing the same block at the same moment both may see ALLOCATED;
+ * that is found when the second list's block is taken or flushed and is no longer PCP.
+ *
+ * Sources: Bonwick and Adams, "Magazines and Vmem", USENIX 2001; Linux mm/page_alloc.c (pcp lists,
+ * since 2.5; taken by trylock since 6.0), whose batch sizes these resemble.
+ */
+#include "pcp.h"
+
+#include <base/assert.h>
+#include <base/string.h>
+#include <mm/memblock.h>
+#include <mm/mm.h>
+#include <mm/os.h>
+#include <mm/page_alloc.h>
+
+#include "buddy.h"
+
+/* A stack holds at most this much of an order, and all CPUs' lists at most this share of a zone. */
+#define MAX_STACK_PAGES 64
+#define MAX_ZONE_SHARE  16
+
+/* How long a drainer waits for an owner: far longer than interrupts can hold one up. */
+#define OWN_MAX_TURNS (1u << 22)
+
+static struct per_cpu_pages nobody = {.busy = 1};
+static bool started;
+static u32 closed; /* how many want the lists closed; atomic */
+
+/* --- Between a list and its zone ------------------------------------------------------------ */
+
+/* The lists' owner. A request was granted one block; more come only from above the high mark. */
+static void refill(struct zone *zone, struct pcp_list *list, unsigned int order,
+		   enum zone_type request_class)
+{
+	u64 keep = zone->watermark[WMARK_HIGH] + zone->lowmem_reserve[request_class];
+	unsigned long flags = spin_lock_irqsave(&zone->lock);
+	u64 spare = zone->nr_free_pages > keep ? (zone->nr_free_pages - keep) >> order : 0;
+
+	list->nr_hot = buddy_take_many_locked(
+		zone, order, (u32)MAX(MIN(spare, (u64)list->capacity), (u64)1), &list->hot);
+	zone_count_locked(zone, PCP_REFILL, 1);
+	spin_unlock_irqrestore(&zone->lock, flags);
+}
+
+/* Gives a stack back to the zone; returns its pages. The lists' owner. */
+static u64 flush(struct zone *zone, struct page **stack, u32 *nr, unsigned int order)
+{
+	u64 pages = (u64)*nr << order;
+	struct page *page = *stack;
+	unsigned long flags;
+
+	*stack = NULL;
+	*nr = 0;
+	if (!page)
+		return 0;
+	flags = spin_lock_irqsave(&zone->lock);
+	page = buddy_give_many_locked(zone, page, order);
+	zone_count_locked(zone, PCP_FLUSH, 1);
+	spin_unlock_irqrestore(&zone->lock, flags);
+	if (unlikely(page))
+		pcp_report_bad_page(page, order);
+	return pages;
+}
+
+_Noreturn void pcp_report_bad_page(const struct page *page, unsigned int order)
+{
+	os_panic("pfn 0x%llx is %s, order %u, and stands on a per-CPU list of order %u: freed "
+		 "twice, "
+		 "or used after free",
+		 (unsigned long long)page_to_pfn(page),
+		 page_state_name((enum page_state)page->state), page->order, order);
+}
+
+/* --- Beyond the hit path -------------------------------------------------------------------- */
+
+/* This CPU's lists, owned, with preemption off; NULL if somebody has them. */
+static struct per_cpu_pages *own_this_cpu(struct zone *zone)
+{
+	struct per_cpu_pages *pcp;
+
+	preempt_disable();
+	pcp = zone->pcp[smp_processor_id()];
+	if (likely(pcp_own(pcp)))
+		return pcp;
+	preempt_enable();
+	if (pcp != &nobody)
+		zone_count_atomic(zone, PCP_BUSY);
+	return NULL;
+}
+
+static void disown_this_cpu(struct per_cpu_pages *pcp)
+{
+	pcp_disown(pcp);
+	preempt_enable();
+}
+
+struct page *pcp_alloc(struct zone *zone, unsigned int order, enum zone_type request_class,
+		       bool misplaced)
+{
+	struct per_cpu_pages *pcp = own_this_cpu(zone);
+	struct page *page = NULL;
+	struct pcp_list *list;
+
+	if (!pcp)
+		return NULL;
+	list = &pcp->list[order];
+	if (!list->hot) {
+		list->hot = list->cold;
+		list->nr_hot = list->nr_cold;
+		list->cold = NULL;
+		list->nr_cold = 0;
+	}
+	if (!list->hot && list->capacity)
+		refill(zone, list, order, request_class);
+	if (list->hot) {
+		page = pcp_pop(list, order);
+		pcp->nr_misplaced += misplaced;
+	}
+	disown_this_cpu(pcp);
+	return page;
+}
+
+bool pcp_free(struct zone *zone, struct page *page, unsigned int order)
+{
+	struct per_cpu_pages *pcp = own_this_cpu(zone);
+	struct pcp_list *list;
+	bool open;
+
+	if (!pcp)
+		return false;
+	list = &pcp->list[order];
+	open = list->capacity > 0;
+	if (open) {
+		if (list->nr_hot >= list->capacity) {
+			flush(zone, &list->cold, &list->nr_cold, order);
+			list->cold = list->hot;
+			list->nr_cold = list->nr_hot;
+			list->hot = NULL;
+			list->nr_hot = 0;
+		}
+		pcp_push(list, page, order);
+	}
+	disown_this_cpu(pcp);
+	return open;
+}
+
+/* --- Draining ------------------------------------------------------------------------------- */
+
+/*
+ * Of any CPU, with preemption off. Waits only where waiting is allowed: in an interrupt, or with
+ * interrupts off, the owner may be what was interrupted.
+ */
+static bool own_any(struct per_cpu_pages *pcp)
+{
+	u32 turns = irqs_disabled() ? 1 : OWN_MAX_TURNS;
+
+	while (!pcp_own(pcp)) {
+		if (--turns == 0)
+			return false;
+		cpu_relax();
+	}
+	return true;
+}
+
+static u64 drain_lists(struct zone *zone, struct per_cpu_pages *pcp)
+{
+	u64 pages = 0;
+
+	for (unsigned int order = 0; order < NR_PCP_ORDERS; order++) {
+		struct pcp_list *list = &pcp->list[order];
+
+		pages += flush(zone, &list->cold, &list->nr_cold, order);
+		pages += flush(zone, &list->hot, &list->nr_hot, order);
+	}
+	return pages;
+}
+
+/* Calls fn on every CPU's lists of the zone, owned. Those held on to are counted and left out. */
+static u64 for_each_pcp(struct zone *zone, u64 (*fn)(struct zone *zone, struct per_cpu_pages *pcp))
+{
+	u64 sum = 0;
+
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
+		struct per_cpu_pages *pcp = zone->pcp[cpu];
+
+		if (pcp == &nobody)
+			continue;
+		preempt_disable();
+		if (own_any(pcp)) {
+			sum += fn(zone, pcp);
+			pcp_disown(pcp);
+		} else {
+			zone_count_atomic(zone, PCP_BUSY);
+		}
+		preempt_enable();
+	}
+	return sum;
+}
+
+u64 drain_all_pages(void)
+{
+	struct zone *zone;
+	u64 pages = 0;
+	int nid;
+
+	for_each_zone(nid, zone) {
+		u64 drained = zone->managed_pages ? for_each_pcp(zone, drain_lists) : 0;
+
+		if (drained)
+			__atomic_fetch_add(&zone->events[PCP_DRAINED], drained, __ATOMIC_RELAXED);
+		pages += drained;
+	}
+	return pages;
+}
+
+/* --- Open and closed ------------------------------------------------------------------------ */
+
+/*
+ * What one stack of an order may hold: a 2048th of the zone, so that a small zone keeps little apart,
+ * and so that all stacks of all CPUs together stay below 1/MAX_ZONE_SHARE of it; a power of two,
+ * so that a refill is one block cut up.
+ */
+static u32 stack_pages(const struct zone *zone)
+{
+	u64 stacks = (u64)numa_topology()->nr_cpus * NR_PCP_ORDERS * 2;
+	u64 pages = MIN(zone->managed_pages / 2048, zone->managed_pages / MAX_ZONE_SHARE / stacks);
+
+	pages = MIN(pages, (u64)MAX_STACK_PAGES);
+	return pages ? (u32)1 << (63 - __builtin_clzll(pages)) : 0;
+}
+
+static u64 set_capacity(struct zone *zone, struct per_cpu_pages *pcp)
+{
+	u32 pages = load_relaxed(&closed) ? 0 : stack_pages(zone);
+
+	for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
+		pcp->list[order].capacity = pages >> order;
+	return pages ? 0 : drain_lists(zone, pcp);
+}
+
+static void set_capacities(void)
+{
+	struct zone *zone;
+	int nid;
+
+	if (!started)
+		return;
+	for_each_zone(nid, zone)
+		for_each_pcp(zone, set_capacity);
+}
+
+void pcp_close(void)
+{
+	if (__atomic_fetch_add(&closed, 1, __ATOMIC_RELAXED) == 0)
+		set_capacities();
+}
+
+void pcp_open(void)
+{
+	u32 before = __atomic_fetch_sub(&closed, 1, __ATOMIC_RELAXED);
+
+	ASSERT_MSG(before > 0, "per-CPU page lists opened, which nobody closed");
+	if (before == 1)
+		set_capacities();
+}
+
+/* One piece for each CPU, on its own node: its lists of every zone that has memory. */
+void pcps_init(void)
+{
+	u32 nr_cpus = MIN(numa_topology()->nr_cpus, (u32)MAX_CPUS), nr_zones = 0;
+	struct zone *zone;
+	int nid;
+
+	for_each_zone(nid, zone) {
+		for (u32 cpu = 0; cpu < MAX_CPUS; cpu++)
+			zone->pcp[cpu] = &nobody;
+		nr_zones += zone->present_pages > 0;
+	}
+	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
+		u64 size_bytes = nr_zones * sizeof(struct per_cpu_pages);
+		phys_addr_t at =
+			numa_alloc_early(cpu_to_node(cpu), size_bytes, PAGE_SIZE, MEMBLOCK_PER_CPU);
+		struct per_cpu_pages *pcp;
+
+		if (at == 0)
+			os_panic("mm: no memory for the page lists of CPU %u (%llu bytes)", cpu,
+				 (unsigned long long)size_bytes);
+		pcp = phys_to_virt(at);
+		memset(pcp, 0, size_bytes);
+		for_each_zone(nid, zone) {
+			if (zone->present_pages > 0)
+				zone->pcp[cpu] = pcp++;
+		}
+	}
+}
+
+void pcps_start(void)
+{
+	started = true;
+	set_capacities();
+}
+
+/* --- For who looks -------------------------------------------------------------------------- */
+
+bool pcp_own_all(struct zone *zone)
+{
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
+		struct per_cpu_pages *pcp = zone->pcp[cpu];
+
+		if (pcp == &nobody || own_any(pcp))
+			continue;
+		while (cpu-- > 0) {
+			if (zone->pcp[cpu] != &nobody)
+				pcp_disown(zone->pcp[cpu]);
+		}
+		return false;
+	}
+	return true;
+}
+
+void pcp_disown_all(struct zone *zone)
+{
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
+		if (zone->pcp[cpu] != &nobody)
+			pcp_disown(zone->pcp[cpu]);
+	}
+}
+
+bool pcp_snapshot(int nid, enum zone_type type, u32 cpu, struct pcp_snapshot *out)
+{
+	const struct zone *zone = zone_find(nid, type);
+	struct per_cpu_pages *pcp;
+	bool owned;
+
+	if (!zone || cpu >= MAX_CPUS || zone->pcp[cpu] == &nobody)
+		return false;
+	pcp = zone->pcp[cpu];
+	memset(out, 0, sizeof(*out));
+	preempt_disable();
+	owned = own_any(pcp); /* if not, a panic is better off with torn figures than without */
+	for (unsigned int order = 0; order < NR_PCP_ORDERS; order++) {
+		const struct pcp_list *list = &pcp->list[order];
+		u64 blocks = (u64)load_relaxed(&list->nr_hot) + load_relaxed(&list->nr_cold);
+
+		out->pages += blocks << order;
+		out->capacity_pages += (u64)load_relaxed(&list->capacity) << order << 1;
+		out->allocs += load_relaxed(&list->nr_allocs);
+		out->frees += load_relaxed(&list->nr_frees);
+		out->alloc_pages += load_relaxed(&list->nr_allocs) << order;
+		out->free_pages += load_relaxed(&list->nr_frees) << order;
+	}
+	out->misplaced = load_relaxed(&pcp->nr_misplaced);
+	if (owned)
+		pcp_disown(pcp);
+	preempt_enable();
+	return true;
+}

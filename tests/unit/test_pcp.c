@@ -1,0 +1,383 @@
+/*
+ * Per-CPU page lists: what goes where, when the zone is asked, who may have them.
+ *
+ * A machine of two nodes and four CPUs whose nodes are large enough for stacks of 32 pages.
+ */
+#include "host.h"
+
+#include <arch/cpu.h>
+#include <arch/irq.h>
+#include <base/string.h>
+#include <mm/inspect.h>
+#include <mm/page_alloc.h>
+
+#include "mm/pcp.h"
+
+static const struct host_machine machine = {
+	.ram = {{GiB(4), MiB(384), 0}, {GiB(8), MiB(384), 1}},
+	.nr_nodes = 2,
+	.nr_cpus = 4,
+	.cpu_nid = {0, 0, 1, 1},
+};
+
+#define STACK 32 /* a 2048th of 384 MiB in pages, rounded down to a power of two */
+
+static struct zone *normal(int nid)
+{
+	return zone_find(nid, ZONE_NORMAL);
+}
+
+static struct pcp_list *list_of(int nid, u32 cpu, u32 order)
+{
+	return &normal(nid)->pcp[cpu]->list[order];
+}
+
+static u64 event(int nid, enum zone_event e)
+{
+	struct zone_snapshot z;
+
+	zone_snapshot(nid, ZONE_NORMAL, &z);
+	return z.events[e];
+}
+
+static void capacities_follow_the_zone(struct ktest *t)
+{
+	struct pcp_snapshot pcp;
+
+	host_machine_boot(&machine);
+	for (u32 order = 0; order < NR_PCP_ORDERS; order++)
+		EXPECT_EQ(t, list_of(0, 3, order)->capacity, STACK >> order);
+	ASSERT_TRUE(t, pcp_snapshot(1, ZONE_NORMAL, 0, &pcp));
+	EXPECT_EQ(t, pcp.capacity_pages, 2 * NR_PCP_ORDERS * STACK);
+	EXPECT_EQ(t, pcp.pages, 0);
+	EXPECT(t, !pcp_snapshot(1, ZONE_NORMAL, 4, &pcp)); /* no such CPU */
+	EXPECT(t, !pcp_snapshot(1, ZONE_DMA, 0, &pcp));    /* no such memory */
+	/* On the CPU's own node. */
+	EXPECT_EQ(t, virt_to_page(normal(0)->pcp[3])->nid, 1);
+	EXPECT_EQ(t, virt_to_page(normal(1)->pcp[0])->nid, 0);
+}
+
+/* One refill serves as many requests as the stack holds; each is counted as if the zone had. */
+static void refill_once_hit_often(struct ktest *t)
+{
+	struct page *page[STACK + 1];
+	struct zone_snapshot before, after;
+
+	host_machine_boot(&machine);
+	zone_snapshot(0, ZONE_NORMAL, &before);
+	for (u32 i = 0; i < STACK; i++)
+		ASSERT_TRUE(t, (page[i] = alloc_pages(GFP_KERNEL, 0)) != NULL);
+	zone_snapshot(0, ZONE_NORMAL, &after);
+	EXPECT_EQ(t, after.events[PCP_REFILL] - before.events[PCP_REFILL], 1);
+	EXPECT_EQ(t, after.free_pages, before.free_pages - STACK);
+	EXPECT_EQ(t, after.pcp_pages, 0);
+	EXPECT_EQ(t, after.events[ZONE_ALLOC] - before.events[ZONE_ALLOC], STACK);
+	EXPECT_EQ(t, after.events[NUMA_HIT] - before.events[NUMA_HIT], STACK);
+	EXPECT_EQ(t, after.events[NUMA_LOCAL] - before.events[NUMA_LOCAL], STACK);
+
+	page[STACK] = alloc_pages(GFP_KERNEL, 0);
+	EXPECT_EQ(t, event(0, PCP_REFILL) - before.events[PCP_REFILL], 2);
+	EXPECT_EQ(t, list_of(0, 0, 0)->nr_hot, STACK - 1);
+	expect_check_clean(t);
+}
+
+static void last_freed_first_out(struct ktest *t)
+{
+	struct page *a, *b;
+
+	host_machine_boot(&machine);
+	a = alloc_pages(GFP_KERNEL, 1);
+	b = alloc_pages(GFP_KERNEL, 1);
+	ASSERT_TRUE(t, a && b);
+	__free_pages(a, 1);
+	__free_pages(b, 1);
+	EXPECT_EQ(t, b->state, PAGE_PCP);
+	EXPECT(t, alloc_pages(GFP_KERNEL, 1) == b);
+	EXPECT(t, alloc_pages(GFP_KERNEL, 1) == a);
+	EXPECT_EQ(t, a->head, PAGE_HEAD(PAGE_ALLOCATED, 1));
+	expect_check_clean(t);
+}
+
+/* Around a full stack and around an empty one the zone is left alone. */
+static void two_stacks_keep_the_zone_out(struct ktest *t)
+{
+	struct page *page[3 * STACK];
+	u64 flushes, refills;
+
+	host_machine_boot(&machine);
+	for (u32 i = 0; i < 3 * STACK; i++)
+		page[i] = alloc_pages(GFP_KERNEL, 0);
+	flushes = event(0, PCP_FLUSH);
+	for (u32 i = 0; i < 2 * STACK; i++)
+		__free_pages(page[i], 0);
+	EXPECT_EQ(t, event(0, PCP_FLUSH), flushes);
+	EXPECT_EQ(t, list_of(0, 0, 0)->nr_hot, STACK);
+	EXPECT_EQ(t, list_of(0, 0, 0)->nr_cold, STACK);
+
+	/* One more: the stack that has lain longest goes, as a whole. */
+	__free_pages(page[2 * STACK], 0);
+	EXPECT_EQ(t, event(0, PCP_FLUSH), flushes + 1);
+	EXPECT_EQ(t, page[0]->state == PAGE_FREE || page[0]->state == PAGE_TAIL, 1);
+	EXPECT_EQ(t, page[STACK]->state, PAGE_PCP);
+	EXPECT_EQ(t, list_of(0, 0, 0)->nr_hot, 1);
+
+	refills = event(0, PCP_REFILL);
+	for (u32 i = 0; i < 100; i++) {
+		page[0] = alloc_pages(GFP_KERNEL, 0);
+		page[1] = alloc_pages(GFP_KERNEL, 0);
+		__free_pages(page[1], 0);
+		__free_pages(page[0], 0);
+	}
+	EXPECT_EQ(t, event(0, PCP_REFILL), refills);
+	EXPECT_EQ(t, event(0, PCP_FLUSH), flushes + 1);
+	expect_check_clean(t);
+}
+
+static void large_orders_go_to_the_zone(struct ktest *t)
+{
+	struct page *page;
+	u64 refills;
+
+	host_machine_boot(&machine);
+	refills = event(0, PCP_REFILL);
+	page = alloc_pages(GFP_KERNEL, PCP_MAX_ORDER + 1);
+	ASSERT_TRUE(t, page != NULL);
+	__free_pages(page, PCP_MAX_ORDER + 1);
+	EXPECT_EQ(t, event(0, PCP_REFILL), refills);
+	EXPECT(t, page->state != PAGE_PCP);
+}
+
+/* Who interrupts an owner finds the lists busy, is served by the zone, and is counted. */
+static void an_owner_is_left_alone(struct ktest *t)
+{
+	struct per_cpu_pages *pcp;
+	struct page *warm, *page;
+	u64 busy;
+
+	host_machine_boot(&machine);
+	warm = alloc_pages(GFP_KERNEL, 0);
+	pcp = normal(0)->pcp[0];
+	busy = event(0, PCP_BUSY);
+	ASSERT_TRUE(t, pcp_own(pcp));
+	page = alloc_pages(GFP_ATOMIC, 0);
+	ASSERT_TRUE(t, page != NULL);
+	EXPECT_EQ(t, pcp->list[0].nr_allocs, 1);
+	__free_pages(page, 0);
+	EXPECT_EQ(t, pcp->list[0].nr_frees, 0);
+	EXPECT(t, page->state != PAGE_PCP);
+	pcp_disown(pcp);
+	EXPECT_EQ(t, event(0, PCP_BUSY), busy + 2);
+
+	/* A drain in an interrupt cannot wait for what it interrupted. */
+	ASSERT_TRUE(t, pcp_own(pcp));
+	host_irqs_disabled = true;
+	drain_all_pages();
+	host_irqs_disabled = false;
+	EXPECT(t, pcp->list[0].nr_hot > 0);
+	pcp_disown(pcp);
+	EXPECT(t, drain_all_pages() >= STACK - 1);
+	EXPECT_EQ(t, pcp->list[0].nr_hot, 0);
+	__free_pages(warm, 0);
+	expect_check_clean(t);
+}
+
+/* Any CPU drains all; afterwards everything merges to what it was. */
+static void a_drain_reaches_every_cpu(struct ktest *t)
+{
+	struct zone_snapshot before, after;
+
+	host_machine_boot(&machine);
+	zone_snapshot(1, ZONE_NORMAL, &before);
+	for (u32 cpu = 0; cpu < 4; cpu++) {
+		host_cpu = cpu;
+		for (u32 order = 0; order < NR_PCP_ORDERS; order++)
+			__free_pages(alloc_pages_node(1, GFP_KERNEL, order), order);
+		EXPECT(t, list_of(1, cpu, 3)->nr_hot > 0);
+	}
+	host_cpu = 0;
+	expect_check_clean(t);
+	EXPECT_EQ(t, drain_all_pages(), 4 * NR_PCP_ORDERS * STACK);
+	zone_snapshot(1, ZONE_NORMAL, &after);
+	EXPECT_EQ(t, memcmp(before.free_blocks, after.free_blocks, sizeof(before.free_blocks)), 0);
+	EXPECT_EQ(t, after.events[PCP_DRAINED], 4 * NR_PCP_ORDERS * STACK);
+	EXPECT_EQ(t, drain_all_pages(), 0);
+	expect_check_clean(t);
+}
+
+/* What CPUs have put aside is not lost to a request that needs it, in number or in shape. */
+static void a_failing_request_gets_it_back(struct ktest *t)
+{
+	struct page *kept[STACK];
+	struct zone_snapshot z;
+	u64 pages = 0;
+
+	host_machine_boot(&machine);
+	host_cpu = 2; /* puts a stack of single pages aside, every other one of a block */
+	for (u32 i = 0; i < STACK; i++)
+		kept[i] = alloc_pages_node(1, GFP_KERNEL, 0);
+	for (u32 i = 0; i < STACK; i++)
+		__free_pages(kept[i], 0);
+	zone_snapshot(1, ZONE_NORMAL, &z);
+	EXPECT_EQ(t, z.pcp_pages, STACK);
+	host_cpu = 0;
+	while (alloc_pages_node(1, GFP_KERNEL | __GFP_THISNODE | __GFP_NOWARN, 0))
+		pages++;
+	zone_snapshot(1, ZONE_NORMAL, &z);
+	EXPECT_EQ(t, z.pcp_pages, 0);
+	EXPECT_EQ(t, z.free_pages, z.watermark[WMARK_MIN]);
+	EXPECT(t, z.events[PCP_DRAINED] >= STACK);
+	EXPECT(t, pages > 80000);
+	expect_check_clean(t);
+}
+
+/* Near the marks a refill takes what was asked for and no more: counts there are exact. */
+static void no_hoarding_near_the_marks(struct ktest *t)
+{
+	struct zone_snapshot z;
+
+	host_machine_boot(&machine);
+	do {
+		ASSERT_TRUE(t, alloc_pages_node(1, GFP_KERNEL | __GFP_THISNODE, 0) != NULL);
+		zone_snapshot(1, ZONE_NORMAL, &z);
+	} while (z.free_pages > z.watermark[WMARK_HIGH]);
+	EXPECT_EQ(t, z.free_pages, z.watermark[WMARK_HIGH]);
+	while (list_of(1, 0, 0)->nr_hot > 0)
+		ASSERT_TRUE(t, alloc_pages_node(1, GFP_KERNEL | __GFP_THISNODE, 0) != NULL);
+	for (u64 free = z.free_pages; free > z.watermark[WMARK_LOW]; free--) {
+		zone_snapshot(1, ZONE_NORMAL, &z);
+		ASSERT_EQ(t, z.free_pages, free);
+		ASSERT_EQ(t, z.pcp_pages, 0);
+		ASSERT_TRUE(t, alloc_pages_node(1, GFP_KERNEL | __GFP_THISNODE, 0) != NULL);
+	}
+}
+
+static void closed_lists_stay_empty(struct ktest *t)
+{
+	struct zone_snapshot z;
+	struct page *page;
+
+	host_machine_boot(&machine);
+	__free_pages(alloc_pages(GFP_KERNEL, 0), 0);
+	pcp_close();
+	pcp_close();
+	zone_snapshot(0, ZONE_NORMAL, &z);
+	EXPECT_EQ(t, z.pcp_pages, 0);
+	page = alloc_pages(GFP_KERNEL, 0);
+	EXPECT_EQ(t, event(0, ZONE_ALLOC), z.events[ZONE_ALLOC] + 1);
+	EXPECT_EQ(t, event(0, PCP_REFILL), z.events[PCP_REFILL]);
+	__free_pages(page, 0);
+	EXPECT(t, page->state != PAGE_PCP);
+	pcp_open();
+	EXPECT_EQ(t, list_of(0, 0, 0)->capacity, 0); /* one is still there that wants them closed */
+	pcp_open();
+	EXPECT_EQ(t, list_of(0, 0, 0)->capacity, STACK);
+	__free_pages(alloc_pages(GFP_KERNEL, 0), 0);
+	zone_snapshot(0, ZONE_NORMAL, &z);
+	EXPECT_EQ(t, z.pcp_pages, STACK);
+	expect_check_clean(t);
+}
+
+/* A CPU that nobody knew of at boot works without lists. */
+static void an_unknown_cpu_has_none(struct ktest *t)
+{
+	struct page *page;
+
+	host_machine_boot(&machine);
+	host_cpu = 7;
+	page = alloc_pages_node(1, GFP_KERNEL, 0);
+	ASSERT_TRUE(t, page != NULL);
+	__free_pages(page, 0);
+	EXPECT(t, page->state != PAGE_PCP);
+	EXPECT_EQ(t, event(1, PCP_BUSY), 0);
+	expect_check_clean(t);
+}
+
+/* A page for which the preferred zone had none is a miss there, wherever it came from. */
+static void misplaced_pages_are_counted(struct ktest *t)
+{
+	struct page *page;
+	u64 hits;
+
+	host_machine_boot(&machine);
+	while (alloc_pages_node(1, GFP_KERNEL | __GFP_THISNODE | __GFP_NOWARN, 0))
+		;
+	hits = event(0, NUMA_HIT);
+	for (u32 i = 0; i < 3; i++) {
+		page = alloc_pages_node(1, GFP_KERNEL, 0);
+		ASSERT_TRUE(t, page && page->nid == 0);
+	}
+	EXPECT_EQ(t, event(0, NUMA_MISS), 3);
+	EXPECT_EQ(t, event(1, NUMA_FOREIGN), 3);
+	EXPECT_EQ(t, event(0, NUMA_HIT), hits);
+}
+
+static void free_twice(void *arg)
+{
+	struct page *page;
+
+	(void)arg;
+	host_machine_boot(&machine);
+	page = alloc_pages(GFP_KERNEL, 2);
+	__free_pages(page, 2);
+	__free_pages(page, 2);
+}
+
+/* As when two CPUs free the same page at the same moment: both pass the check. */
+static void free_at_once(void *arg)
+{
+	struct page *page;
+
+	(void)arg;
+	host_machine_boot(&machine);
+	page = alloc_pages_node(0, GFP_KERNEL, 0);
+	__free_pages(page, 0);
+	page->state = PAGE_ALLOCATED;
+	host_cpu = 1;
+	__free_pages(page, 0);
+	drain_all_pages();
+}
+
+static void write_after_free(void *arg)
+{
+	struct page *page;
+
+	(void)arg;
+	host_machine_boot(&machine);
+	page = alloc_pages_node(0, GFP_KERNEL, 0);
+	__free_pages(page, 0);
+	page->head = 0;
+	if (alloc_pages_node(0, GFP_KERNEL, 0))
+		drain_all_pages();
+}
+
+static void open_unclosed(void *arg)
+{
+	(void)arg;
+	host_machine_boot(&machine);
+	pcp_open();
+}
+
+static void misuse_is_named(struct ktest *t)
+{
+	expect_panic(t, free_twice, NULL, "is on a per-CPU list of order 2; freed with order 2");
+	expect_panic(t, free_at_once, NULL, "stands on a per-CPU list of order 0: freed twice");
+	expect_panic(t, write_after_free, NULL, "stands on a per-CPU list of order 0");
+	expect_panic(t, open_unclosed, NULL, "which nobody closed");
+}
+
+static const struct ktest_case cases[] = {
+	KTEST(capacities_follow_the_zone),
+	KTEST(refill_once_hit_often),
+	KTEST(last_freed_first_out),
+	KTEST(two_stacks_keep_the_zone_out),
+	KTEST(large_orders_go_to_the_zone),
+	KTEST(an_owner_is_left_alone),
+	KTEST(a_drain_reaches_every_cpu),
+	KTEST(a_failing_request_gets_it_back),
+	KTEST(no_hoarding_near_the_marks),
+	KTEST(closed_lists_stay_empty),
+	KTEST(an_unknown_cpu_has_none),
+	KTEST(misplaced_pages_are_counted),
+	KTEST(misuse_is_named),
+};
+KTEST_SUITE(pcp, cases);
