@@ -5,6 +5,10 @@
  * under one lock with interrupts off, so that lines of different CPUs do not mix. What does not
  * fit into the buffer is cut, and "..." stands where it was.
  *
+ * A log line quotes what comes from outside: command lines, firmware tables. So whatever is no
+ * printable ASCII is written as \xNN there: nothing that is only reported reaches the terminal as a
+ * command. Text for the console goes out as it is; screens are made of such commands.
+ *
  * Printing must work everywhere, and that is what the lock is built for. Somebody may be
  * printing already and never finish: this CPU, if an exception strikes inside the serial driver,
  * or another one that has died. So the lock is only ever tried, a bounded number of times, and
@@ -82,8 +86,28 @@ static size_t mark_cut(char *buf, size_t size, size_t need, const char *mark)
 	return size - 1;
 }
 
+/* Copies printable characters and writes the others as \xNN, whole or not at all. The length needed. */
+static size_t copy_escaped(char *buf, size_t size, const char *text)
+{
+	size_t need = 0;
+
+	for (; *text != '\0'; text++) {
+		if (*text >= ' ' && *text <= '~') {
+			if (need + 1 < size)
+				buf[need] = *text;
+			need++;
+		} else {
+			if (need + 4 < size)
+				snprintf(buf + need, size - need, "\\x%02x", (u8)*text);
+			need += 4;
+		}
+	}
+	return need;
+}
+
 void vklog(enum log_level level, const char *subsystem, const char *fmt, va_list args)
 {
+	char text[LOG_LINE_BYTES];
 	char line[LOG_LINE_BYTES + 1]; /* and the newline, which is never cut */
 	u64 us = time_since_entry_ns() / 1000;
 	size_t len;
@@ -96,7 +120,8 @@ void vklog(enum log_level level, const char *subsystem, const char *fmt, va_list
 	len = (size_t)snprintf(line, LOG_LINE_BYTES,
 			       "[%5llu.%06llu] %.16s: ", (unsigned long long)(us / 1000000),
 			       (unsigned long long)(us % 1000000), subsystem);
-	len += (size_t)vsnprintf(line + len, LOG_LINE_BYTES - len, fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
+	len += copy_escaped(line + len, LOG_LINE_BYTES - len, text);
 	len = mark_cut(line, LOG_LINE_BYTES, len, "...");
 	line[len++] = '\n';
 	console_put(line, len, true);

@@ -3,7 +3,8 @@
  *
  * Any context, also before anything else is set up and during a panic. Lines above the
  * log level (option loglevel, default 6) are not printed; no level hides LOG_EMERG. Text that is
- * longer than a buffer of fixed size is cut, and ends with "...".
+ * longer than a buffer of fixed size is cut, and ends with "...". In log lines, what is not printable
+ * ASCII stands as \xNN.
  */
 #ifndef KERNEL_PRINTK_H
 #define KERNEL_PRINTK_H
