@@ -264,7 +264,7 @@ static _Noreturn void do_what_was_asked(void)
 	if (options.test)
 		leave(ktest_run(options.test_globs, options.seed).failed == 0);
 	if (options.run[0]) {
-		u32 failed = monitor_run(options.run);
+		u32 failed = monitor_run_at_boot(options.run);
 
 		if (!options.monitor)
 			leave(failed == 0);

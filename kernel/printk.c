@@ -40,6 +40,7 @@ static struct spinlock console_lock = {
 static bool at_line_start = true;           /* guarded by console_lock */
 static enum log_level max_level = LOG_INFO; /* a word that one option sets at boot */
 static bool panicking;
+static void (*divert)(const char *bytes, size_t len); /* the monitor's thread */
 static struct printk_stats stats; /* counted without a lock: exact as long as one CPU prints */
 
 static bool console_try_lock(void)
@@ -86,22 +87,29 @@ static size_t mark_cut(char *buf, size_t size, size_t need, const char *mark)
 	return size - 1;
 }
 
-/* Copies printable characters and writes the others as \xNN, whole or not at all. The length needed. */
-static size_t copy_escaped(char *buf, size_t size, const char *text)
+size_t printk_escape(char *buf, size_t size, const char *text, size_t len)
 {
-	size_t need = 0;
+	size_t need = 0, end = 0;
 
-	for (; *text != '\0'; text++) {
-		if (*text >= ' ' && *text <= '~') {
-			if (need + 1 < size)
-				buf[need] = *text;
-			need++;
-		} else {
-			if (need + 4 < size)
-				snprintf(buf + need, size - need, "\\x%02x", (u8)*text);
-			need += 4;
+	if (size == 0)
+		return 0;
+	for (size_t i = 0; i < len; i++) {
+		bool printable = text[i] >= ' ' && text[i] <= '~';
+		size_t width = printable ? 1 : 4;
+
+		if (need + width < size) {
+			if (printable)
+				buf[need] = text[i];
+			else
+				snprintf(buf + need, size - need, "\\x%02x", (u8)text[i]);
+			end = need + width;
+		} else if (end < size - 1) {
+			memset(buf + end, '.', size - 1 - end);
+			end = size - 1;
 		}
+		need += width;
 	}
+	buf[end] = '\0';
 	return need;
 }
 
@@ -121,7 +129,7 @@ void vklog(enum log_level level, const char *subsystem, const char *fmt, va_list
 			       "[%5llu.%06llu] %.16s: ", (unsigned long long)(us / 1000000),
 			       (unsigned long long)(us % 1000000), subsystem);
 	vsnprintf(text, sizeof(text), fmt, args);
-	len += copy_escaped(line + len, LOG_LINE_BYTES - len, text);
+	len += printk_escape(line + len, LOG_LINE_BYTES - len, text, strlen(text));
 	len = mark_cut(line, LOG_LINE_BYTES, len, "...");
 	line[len++] = '\n';
 	console_put(line, len, true);
@@ -146,7 +154,11 @@ void vkprintf(const char *fmt, va_list args)
 	char text[CONSOLE_TEXT_BYTES];
 	size_t len = (size_t)vsnprintf(text, sizeof(text), fmt, args);
 
-	console_put(text, mark_cut(text, sizeof(text), len, "...\n"), false);
+	len = mark_cut(text, sizeof(text), len, "...\n");
+	if (divert && !__atomic_load_n(&panicking, __ATOMIC_RELAXED))
+		divert(text, len);
+	else
+		console_put(text, len, false);
 }
 
 void kprintf(const char *fmt, ...)
@@ -158,9 +170,19 @@ void kprintf(const char *fmt, ...)
 	va_end(args);
 }
 
+void printk_divert(void (*fn)(const char *bytes, size_t len))
+{
+	divert = fn;
+}
+
 void console_write(const char *text)
 {
 	console_put(text, strlen(text), false);
+}
+
+void console_write_bytes(const char *bytes, size_t len)
+{
+	console_put(bytes, len, false);
 }
 
 struct printk_stats printk_stats(void)

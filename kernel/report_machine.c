@@ -203,7 +203,7 @@ int command_numa(int argc, char **argv)
 	u32 nr = topology->nr_nodes;
 
 	if (argc != 1)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 1);
 	if (nr == 1)
 		kprintf("available: 1 nodes (0)\n");
 	else
@@ -293,7 +293,7 @@ int command_memblock(int argc, char **argv)
 	phys_addr_t cursor = 0;
 
 	if (argc != 1)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 1);
 	while (memblock_next(&cursor, &range))
 		kprintf("[mem 0x%016llx-0x%016llx] node %d, %llu page%s: %s\n",
 			(unsigned long long)range.base, (unsigned long long)range.end - 1,

@@ -6,6 +6,7 @@
  * with interrupts off is not seen by it; for that one the launcher has a time limit, and sends an NMI
  * when it is over. Either way the panic names the case: it is told which one runs.
  */
+#include <kernel/monitor.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/test.h>
@@ -34,6 +35,11 @@ static void watch(const struct trap_frame *frame)
 void ktest_write(const char *text)
 {
 	console_write(text);
+}
+
+bool ktest_env_interrupted(void)
+{
+	return monitor_interrupted();
 }
 
 void ktest_env_run(const struct ktest_case *c, struct ktest *t)
