@@ -10,23 +10,32 @@
 #include <kernel/crash.h>
 #include <kernel/monitor.h>
 #include <kernel/options.h>
+#include <kernel/parse.h>
 #include <kernel/test.h>
 #include <mm/policy.h>
 #include <x86/machine.h>
 
 #include "commands.h"
 
+/* What `rows` takes for a terminal's height. */
+#define MIN_ROWS 4
+#define MAX_ROWS 999
+
 static int command_help(int argc, char **argv)
 {
 	const struct monitor_command *command;
 
 	if (argc > 2)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 2);
 	if (argc == 1) {
-		for (u32 i = 0; i < nr_monitor_commands; i++)
+		for (u32 i = 0; i < nr_monitor_commands; i++) {
+			if (monitor_commands[i].group)
+				kprintf("%s\n", monitor_commands[i].group);
 			kprintf("  %-10s %s\n", monitor_commands[i].name,
 				monitor_commands[i].sentence);
-		kprintf("`help COMMAND` shows its arguments, `help options` the command line.\n");
+		}
+		kprintf("`help COMMAND` shows its arguments, `help options` the command line. Tab\n"
+			"completes, Up recalls, Ctrl-C interrupts.\n");
 		return 0;
 	}
 	/* `options` is a command, too; its help is the table it prints the values of. */
@@ -35,10 +44,8 @@ static int command_help(int argc, char **argv)
 		return 0;
 	}
 	command = monitor_find(argv[1]);
-	if (!command) {
-		kprintf("no command '%.32s': `help` lists all\n", argv[1]);
-		return -EINVAL;
-	}
+	if (!command)
+		return command_bad(argv[1], "no command '%.32s': `help` lists all", argv[1]);
 	kprintf("%s%s%s\n  %s\n", command->name, command->arguments[0] ? " " : "",
 		command->arguments, command->sentence);
 	return 0;
@@ -50,7 +57,7 @@ static int command_options(int argc, char **argv)
 	static char value[OPTION_TEXT_BYTES];
 
 	if (argc != 1)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 1);
 	for (u32 i = 0; option_describe(i, &option); i++) {
 		option_value(i, &options, value, sizeof(value));
 		kprintf("%-16s %s\n", option.name, value[0] ? value : option.default_text);
@@ -61,14 +68,14 @@ static int command_options(int argc, char **argv)
 static int command_policy(int argc, char **argv)
 {
 	if (argc != 1)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 1);
 	for (int i = 0; i < NR_MM_MECHANISMS; i++) {
 		enum mm_mechanism mechanism = (enum mm_mechanism)i;
 		enum mm_behaviour behaviour = mm_policy_chosen(mechanism);
 
 		kprintf("mm.%-11s %-8s %s%s\n", mm_mechanism_name(mechanism),
 			mm_behaviour_name(behaviour), mm_policy_sentence(mechanism, behaviour),
-			mm_policy_installed(mechanism) ? "" : " (chosen; nobody has asked yet)");
+			mm_policy_installed(mechanism) ? "" : " (chosen; not in use yet)");
 	}
 	return 0;
 }
@@ -78,7 +85,8 @@ static int command_test(int argc, char **argv)
 	struct ktest_summary summary;
 
 	if (argc > 2)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 2);
+	pager_stop(); /* tests print where others read */
 	summary = ktest_run(argc == 2 ? argv[1] : NULL, options.seed);
 	return summary.failed ? -EINVAL : 0;
 }
@@ -89,61 +97,120 @@ static int command_crash(int argc, char **argv)
 
 	if (argc == 2 && crash(argv[1]))
 		return 0; /* hardly ever */
+	if (argc > 2)
+		return command_usage(argc, argv, 2);
 	if (argc == 2)
-		kprintf("no way to crash is called '%.32s'; there are:\n", argv[1]);
+		command_bad(argv[1], "no way to crash is called '%.32s'; there are:", argv[1]);
 	for (u32 i = 0; crash_describe(i, &name, &sentence); i++)
 		kprintf("  %-14s %s\n", name, sentence);
 	return argc == 1 ? 0 : -EINVAL;
 }
 
+static int command_history(int argc, char **argv)
+{
+	const struct line_history *history = &monitor_editor.history;
+
+	if (argc != 1)
+		return command_usage(argc, argv, 1);
+	for (u32 back = MIN(history->nr, (u32)LINE_HISTORY); back > 0; back--)
+		kprintf("%4u  %s\n", history->nr - back + 1, line_history_at(history, back));
+	return 0;
+}
+
+static int command_rows(int argc, char **argv)
+{
+	u64 rows;
+
+	if (argc > 2)
+		return command_usage(argc, argv, 2);
+	if (argc == 2) {
+		if (!parse_u64(argv[1], &rows) || rows > MAX_ROWS || (rows > 0 && rows < MIN_ROWS))
+			return command_bad(argv[1], "'%.32s': allowed is 0, %d..%d", argv[1],
+					   MIN_ROWS, MAX_ROWS);
+		monitor_editor.rows = (u32)rows;
+	}
+	if (monitor_editor.rows)
+		kprintf("output stops after %u rows\n", monitor_editor.rows);
+	else
+		kprintf("output does not stop\n");
+	return 0;
+}
+
 static int command_poweroff(int argc, char **argv)
 {
 	if (argc != 1)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 1);
 	machine_exit(monitor_has_failed() ? EXIT_FAILURE_CODE : EXIT_SUCCESS_CODE);
 }
 
 static int command_reboot(int argc, char **argv)
 {
 	if (argc != 1)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 1);
 	machine_reboot();
 }
 
+/* --- What Tab offers ----------------------------------------------------------------------- */
+
+static const char *complete_help(u32 word, u32 i)
+{
+	return word == 1 && i < nr_monitor_commands ? monitor_commands[i].name : NULL;
+}
+
+static const char *complete_test(u32 word, u32 i)
+{
+	return word == 1 ? ktest_suite_name(i) : NULL;
+}
+
+static const char *complete_crash(u32 word, u32 i)
+{
+	const char *name, *sentence;
+
+	return word == 1 && crash_describe(i, &name, &sentence) ? name : NULL;
+}
+
+/* --- The table ----------------------------------------------------------------------------- */
+
 const struct monitor_command monitor_commands[] = {
-	{"help", "[COMMAND|options]", "this list, a command's arguments, or the options",
-	 command_help},
-	{"numa", "", "nodes as `numactl --hardware` prints them, then ranges, CPUs and oddities",
-	 command_numa},
-	{"meminfo", "", "memory in kB, in all and by node, as in Linux's /proc/meminfo",
-	 command_meminfo},
-	{"buddyinfo", "", "free blocks by zone and order, as in Linux's /proc/buddyinfo",
-	 command_buddyinfo},
-	{"zoneinfo", "", "zones with marks and counters, as in Linux's /proc/zoneinfo",
-	 command_zoneinfo},
-	{"cpus", "", "CPUs: number, APIC id, node, state, heartbeat, running thread", command_cpus},
-	{"irqs", "", "interrupts by CPU and kind", command_irqs},
+	{"numa", "", "nodes as `numactl --hardware` has them, ranges, CPUs, oddities", command_numa,
+	 NULL, "The machine"},
 	{"memblock", "", "what was taken at boot and by whom, and where each page went",
-	 command_memblock},
+	 command_memblock, NULL, NULL},
+	{"cpus", "", "CPUs: number, APIC id, node, state, heartbeat, running thread", command_cpus,
+	 NULL, NULL},
+	{"irqs", "", "interrupts by CPU and kind", command_irqs, NULL, NULL},
+	{"meminfo", "", "memory in kB, in all and by node, as in Linux's /proc/meminfo",
+	 command_meminfo, NULL, "Memory"},
+	{"buddyinfo", "", "free blocks by zone and order, as in Linux's /proc/buddyinfo",
+	 command_buddyinfo, NULL, NULL},
+	{"zoneinfo", "", "zones with marks and counters, as in Linux's /proc/zoneinfo",
+	 command_zoneinfo, NULL, NULL},
+	{"map", "[RANGE] [node=N] [zone=NAME] [by=state|node|zone] [color=on|off]",
+	 "physical memory as a map; RANGE is ADDR-ADDR or ADDR+SIZE", command_map, complete_map,
+	 NULL},
+	{"page", "PFN|0xADDRESS|pfn=N", "what one page frame is: state, block, owner, place",
+	 command_page, NULL, NULL},
+	{"top", "[every=MS] [count=N] [color=on|off]", "nodes, zones and free blocks, live",
+	 command_top, complete_top, NULL},
 	{"alloc", "[ORDER] [node=N] [gfp=NAME|NAME]", "allocate 2^ORDER pages and keep them",
-	 command_alloc},
-	{"free", "ID|all", "give back what `alloc` took", command_free},
-	{"check", "[list]", "run every invariant, or list them", command_check},
-	{"policy", "", "what was chosen at boot for each mechanism", command_policy},
-	{"options", "", "the kernel command line's options and their values", command_options},
-	{"test", "[GLOB[,GLOB]]", "run the in-kernel test suites", command_test},
-	{"crash", "[KIND]", "end the kernel in one of many ways, or list them", command_crash},
-	{"reboot", "", "reset the machine", command_reboot},
-	{"poweroff", "", "leave QEMU: success, unless a command before it on the line failed",
-	 command_poweroff},
+	 command_alloc, complete_alloc, "By hand"},
+	{"free", "ID|all", "give back what `alloc` took", command_free, complete_free, NULL},
+	{"check", "[list]", "run every invariant, or list them", command_check, complete_check,
+	 "The kernel"},
+	{"test", "[GLOB[,GLOB]]", "run the in-kernel test suites", command_test, complete_test,
+	 NULL},
+	{"policy", "", "what was chosen at boot for each mechanism", command_policy, NULL, NULL},
+	{"options", "", "the kernel command line's options and their values", command_options, NULL,
+	 NULL},
+	{"crash", "[KIND]", "end the kernel in one of many ways, or list them", command_crash,
+	 complete_crash, NULL},
+	{"reboot", "", "reset the machine", command_reboot, NULL, NULL},
+	{"poweroff", "", "leave QEMU: success, unless a command before it failed", command_poweroff,
+	 NULL, NULL},
+	{"help", "[COMMAND|options]", "this list, a command's arguments, or the options",
+	 command_help, complete_help, "The monitor"},
+	{"history", "", "the lines typed so far, oldest first", command_history, NULL, NULL},
+	{"rows", "[N]", "output stops after N rows, 0: never; a terminal sets it itself",
+	 command_rows, NULL, NULL},
 };
 const u32 nr_monitor_commands = ARRAY_SIZE(monitor_commands);
-
-int command_usage(const char *name)
-{
-	const struct monitor_command *command = monitor_find(name);
-
-	kprintf("usage: %s%s%s\n", command->name, command->arguments[0] ? " " : "",
-		command->arguments);
-	return -EINVAL;
-}

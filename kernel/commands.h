@@ -5,8 +5,21 @@
 #include <base/types.h>
 #include <kernel/printk.h>
 
-/* One line for a wrong argument, and what the command then returns. */
-int command_usage(const char *name);
+/*
+ * What is wrong with a word of the command that is being run, with its place in the line. `word` is
+ * one of argv[], or points into one. Returns -EINVAL.
+ */
+int command_bad(const char *word, const char *fmt, ...) __printf_like(2, 3);
+/* The same by its usage: argv[bad] is a word too many; bad == argc: one is missing. */
+int command_usage(int argc, char **argv, int bad);
+
+/* For struct monitor_command.complete: the nodes there are, as node=N; NULL after the last. */
+const char *complete_node(u32 i);
+
+/* completion of arguments, beside the commands */
+const char *complete_alloc(u32 word, u32 i);
+const char *complete_free(u32 word, u32 i);
+const char *complete_check(u32 word, u32 i);
 
 /* report_machine.c */
 int command_numa(int argc, char **argv);
@@ -22,6 +35,13 @@ int command_irqs(int argc, char **argv);
 int command_buddyinfo(int argc, char **argv);
 int command_zoneinfo(int argc, char **argv);
 int command_meminfo(int argc, char **argv);
+
+/* map_command.c, page_report.c, top.c */
+int command_map(int argc, char **argv);
+const char *complete_map(u32 word, u32 i);
+int command_page(int argc, char **argv);
+int command_top(int argc, char **argv);
+const char *complete_top(u32 word, u32 i);
 
 /* commands_memory.c */
 int command_alloc(int argc, char **argv);

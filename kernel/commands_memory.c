@@ -9,6 +9,7 @@
 #include <base/format.h>
 #include <base/string.h>
 #include <kernel/check.h>
+#include <kernel/monitor.h>
 #include <kernel/parse.h>
 #include <mm/numa.h>
 #include <mm/page_alloc.h>
@@ -32,44 +33,76 @@ struct alloc_arguments {
 	gfp_t gfp;
 };
 
-static bool parse_node(const char *text, int *nid)
+static int parse_node(const char *text, int *nid)
 {
 	u64 value;
 
 	if (!parse_u64(text, &value) || value >= MAX_NUMNODES ||
-	    !node_isset((int)value, node_possible_mask())) {
-		kprintf("node %.16s: there is no such node\n", text);
-		return false;
-	}
+	    !node_isset((int)value, node_possible_mask()))
+		return command_bad(text, "there is no node '%.32s'", text);
 	*nid = (int)value;
-	return true;
+	return 0;
 }
 
-/* Each argument has its own line for what is wrong with it. */
-static bool parse_alloc(int argc, char **argv, struct alloc_arguments *out)
+/* Points at the flag of the list that is none. */
+static int parse_gfp(const char *text, gfp_t *gfp)
 {
+	char flag[GFP_BYTES];
+
+	if (gfp_parse(text, gfp) == 0)
+		return 0;
+	for (const char *bar = text;;) {
+		const char *end = strchr(bar, '|');
+		size_t len = end ? (size_t)(end - bar) : strlen(bar);
+		gfp_t one;
+
+		snprintf(flag, sizeof(flag), "%.*s", (int)len, bar);
+		if (gfp_parse(flag, &one) != 0 || !end)
+			return command_bad(bar, "'%.32s' is no gfp flag: Tab shows them", flag);
+		bar = end + 1;
+	}
+}
+
+static int parse_order(const char *text, u64 *order)
+{
+	if (!parse_u64(text, order) || *order > MAX_ORDER)
+		return command_bad(text, "'%.32s' is no order: allowed is 0..%d", text, MAX_ORDER);
+	return 0;
+}
+
+/* Each argument once, in any order; the first that is wrong is named. */
+static int parse_alloc(int argc, char **argv, struct alloc_arguments *out)
+{
+	enum { ORDER = 1, NODE = 2, GFP = 4 };
+	u32 given = 0;
+
 	*out = (struct alloc_arguments){.nid = NUMA_NO_NODE, .gfp = GFP_KERNEL};
 	for (int i = 1; i < argc; i++) {
-		if (strncmp(argv[i], "node=", 5) == 0) {
-			if (!parse_node(argv[i] + 5, &out->nid))
-				return false;
-		} else if (strncmp(argv[i], "gfp=", 4) == 0) {
-			if (gfp_parse(argv[i] + 4, &out->gfp) != 0) {
-				kprintf("gfp %.64s: not a gfp flag; known are:", argv[i] + 4);
-				for (u32 name = 0; name < nr_gfp_names; name++)
-					kprintf(" %s", gfp_names[name].name);
-				kprintf("\n");
-				return false;
-			}
-		} else if (!parse_u64(argv[i], &out->order) || out->order > MAX_ORDER) {
-			kprintf("order %.16s: allowed is 0..%d\n", argv[i], MAX_ORDER);
-			return false;
-		}
+		char *word = argv[i];
+		u32 what = strncmp(word, "node=", 5) == 0  ? NODE
+			   : strncmp(word, "gfp=", 4) == 0 ? GFP
+							   : ORDER;
+		int err;
+
+		if (what == ORDER && strchr(word, '='))
+			return command_bad(word, "'%.32s': there is node=N and gfp=NAME|NAME",
+					   word);
+		if (given & what)
+			return command_bad(word, "'%.32s': %s was given already", word,
+					   what == NODE  ? "a node"
+					   : what == GFP ? "gfp"
+							 : "an order");
+		given |= what;
+		err = what == NODE  ? parse_node(word + 5, &out->nid)
+		      : what == GFP ? parse_gfp(word + 4, &out->gfp)
+				    : parse_order(word, &out->order);
+		if (err)
+			return err;
 	}
-	return true;
+	return 0;
 }
 
-static int free_handle_id(void)
+int lowest_free_handle(void)
 {
 	for (int id = 0; id < MAX_HANDLES; id++)
 		if (!handles[id].page)
@@ -82,9 +115,9 @@ int command_alloc(int argc, char **argv)
 	struct alloc_arguments request;
 	struct page *page;
 	char gfp[GFP_BYTES];
-	int id = free_handle_id();
+	int id = lowest_free_handle();
 
-	if (!parse_alloc(argc, argv, &request))
+	if (parse_alloc(argc, argv, &request) != 0)
 		return -EINVAL;
 	if (id < 0) {
 		kprintf("all %d handles are in use: `free` some\n", MAX_HANDLES);
@@ -104,6 +137,59 @@ int command_alloc(int argc, char **argv)
 	return 0;
 }
 
+const char *complete_node(u32 i)
+{
+	static char text[16];
+	int nid;
+
+	for_each_node(nid) {
+		if (i-- > 0)
+			continue;
+		snprintf(text, sizeof(text), "node=%d", nid);
+		return text;
+	}
+	return NULL;
+}
+
+/* Nodes, then flags. */
+const char *complete_alloc(u32 word, u32 i)
+{
+	static char text[64];
+	const char *node = complete_node(i);
+	u32 nr_nodes = numa_topology()->nr_nodes;
+
+	(void)word;
+	if (node)
+		return node;
+	if (i - nr_nodes >= nr_gfp_names)
+		return NULL;
+	snprintf(text, sizeof(text), "gfp=%s", gfp_names[i - nr_nodes].name);
+	return text;
+}
+
+/* "all", then the ids in use. */
+const char *complete_free(u32 word, u32 i)
+{
+	static char text[16];
+
+	if (word != 1)
+		return NULL;
+	if (i-- == 0)
+		return "all";
+	for (int id = 0; id < MAX_HANDLES; id++) {
+		if (!handles[id].page || i-- > 0)
+			continue;
+		snprintf(text, sizeof(text), "%d", id);
+		return text;
+	}
+	return NULL;
+}
+
+const char *complete_check(u32 word, u32 i)
+{
+	return word == 1 && i == 0 ? "list" : NULL;
+}
+
 static void free_handle(struct handle *handle)
 {
 	struct page *page = handle->page;
@@ -117,7 +203,7 @@ int command_free(int argc, char **argv)
 	u64 id;
 
 	if (argc != 2)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, MIN(argc, 2));
 	if (strcmp(argv[1], "all") == 0) {
 		u32 freed = 0;
 
@@ -130,10 +216,9 @@ int command_free(int argc, char **argv)
 		kprintf("%u blocks freed\n", freed);
 		return 0;
 	}
-	if (!parse_u64(argv[1], &id) || id >= MAX_HANDLES || !handles[id].page) {
-		kprintf("id %.16s: `alloc` gave no such id, or it is free\n", argv[1]);
-		return -EINVAL;
-	}
+	if (!parse_u64(argv[1], &id) || id >= MAX_HANDLES || !handles[id].page)
+		return command_bad(argv[1], "'%.32s': `alloc` gave no such id, or it is free",
+				   argv[1]);
 	free_handle(&handles[id]);
 	return 0;
 }
@@ -152,10 +237,14 @@ int command_check(int argc, char **argv)
 		return 0;
 	}
 	if (argc != 1)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 1);
 
-	hold = mm_check(&report);
-	hold &= kernel_check(&report);
+	hold = mm_check_until(&report, monitor_interrupted);
+	hold &= !report.stopped && kernel_check(&report);
+	if (report.stopped) {
+		kprintf("check: interrupted after %u invariants\n", report.run);
+		return -EINVAL;
+	}
 	if (hold) {
 		kprintf("check: all %u invariants hold, %llu items\n", report.run,
 			(unsigned long long)report.items);

@@ -17,13 +17,18 @@
 #include <kernel/memory_map.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <mm/inspect.h>
 #include <mm/page_alloc.h>
 #include <x86/image.h>
 #include <x86/machine.h>
+#include <x86/serial.h>
 #include <x86/smp.h>
 #include <x86/trap.h>
 
 #include "commands.h"
+
+#define RFLAGS_TF     (1 << 8) /* an exception after the next instruction */
+#define DR7_EXECUTE_0 0x2ul    /* the breakpoint of DR0: at any instruction fetched there */
 
 static bool triple_fault_armed;
 
@@ -38,6 +43,32 @@ static void crash_nested_panic(void)
 	const char *volatile nowhere = (const char *)LIST_POISON_NEXT;
 
 	panic("a message at a bad address: %s", nowhere);
+}
+
+/* A debug exception has a stack of its own: what is printed is printed there. */
+static void crash_debug(void)
+{
+	__asm__ volatile("pushfq; orq %0, (%%rsp); popfq; nop" : : "i"(RFLAGS_TF) : "memory", "cc");
+}
+
+/* Who comes there takes a debug exception. */
+static void break_at(uintptr_t address)
+{
+	__asm__ volatile("movq %0, %%dr0; movq %1, %%dr7" : : "r"(address), "r"(DR7_EXECUTE_0));
+}
+
+/* The second exception starts on the stack that the first one's report is being printed from. */
+static void crash_summary(void)
+{
+	break_at((uintptr_t)zone_snapshot_unlocked);
+	crash_debug();
+}
+
+/* On the way to the serial port: to say that it happened, it happens again. */
+static void crash_mute(void)
+{
+	break_at((uintptr_t)serial_write);
+	panic("nobody will see this");
 }
 
 /* An exception without a table of handlers is a double fault without one: the CPU resets. */
@@ -242,7 +273,10 @@ static const struct {
 	void (*run)(void);
 } kinds[] = {
 	{"panic", "a plain panic", crash_panic},
-	{"nested_panic", "a panic while a panic prints", crash_nested_panic},
+	{"nested_panic", "a panic while a panic prints its message", crash_nested_panic},
+	{"debug", "a debug exception, on a stack of its own", crash_debug},
+	{"summary", "the same, and another while its memory is printed", crash_summary},
+	{"mute", "panics in all that is printed: the third leaves without a word", crash_mute},
 	{"triple_fault", "an exception without handlers", crash_triple_fault},
 	{"hang", "a loop with interrupts off", crash_hang},
 	{"watchdog", "a loop with interrupts on", crash_watchdog},

@@ -1,37 +1,385 @@
 /*
  * The line that a person is typing, byte by byte. Pure: bytes in, echo out.
  *
- * Backspace and Delete take back a character, Ctrl-U and Ctrl-C the line. Return, in any of
- * the forms that terminals send (CR, LF, CR LF), completes it. Escape sequences (arrow keys) and
- * other control characters are swallowed, so that they cannot end up in a command. A control
- * character inside a sequence ends it and is obeyed: Return and Ctrl-C must work after an Escape
- * that was typed alone, or came broken over the line.
+ *	Left Right Ctrl-B Ctrl-F  a character      Backspace     before the cursor
+ *	Ctrl-Left Ctrl-Right      a word           Delete Ctrl-D under it
+ *	Home End Ctrl-A Ctrl-E    to either end    Ctrl-W        the word before it
+ *	Up Down Ctrl-P Ctrl-N     older, newer     Ctrl-U Ctrl-K all before, all after it
+ *	Tab                       complete         Ctrl-C        drops the line
+ *	Ctrl-L                    clear the screen Return        CR, LF or CR LF
+ *
+ * Other control characters and sequences are swallowed, so that they cannot end up in a command. A
+ * control character inside a sequence ends it and is obeyed: Return and Ctrl-C must work after an
+ * Escape that was typed alone, or came broken over the line.
+ *
+ * Drawing uses nothing but backspaces and blanks, so that it is right on every
+ * terminal and legible in a log. What is typed at the end of the line is echoed as it comes; any
+ * other change draws the visible part anew. A line that is longer than the terminal is wide shows
+ * a part of itself around the cursor, with '<' and '>' where it goes on.
  *
  * Characters past the end of the buffer are counted and not echoed. Backspace takes them back one
- * by one as it does those that are shown. Whoever asked refuses a line that is finished with some
- * left: half a command is not what was meant.
+ * by one as it does those that are shown, and until they are gone nothing but that, dropping the
+ * line and the history has an effect. Whoever asked refuses a line that is finished with some left:
+ * half a command is not what was meant.
+ *
+ * The terminal may tell its size: the monitor asks it to report where the cursor ends up when
+ * it is sent far to the lower right (ECMA-48, CPR), and the answer comes in here as a sequence.
  */
 #include <base/string.h>
-#include <kernel/monitor.h>
+#include <kernel/line_editor.h>
 
-#define CTRL_C    0x03
-#define BACKSPACE 0x08
-#define CTRL_U    0x15
-#define ESC       0x1b
-#define DELETE    0x7f
+#define CTRL(letter) ((letter)&0x1f)
+#define ESC          0x1b
+#define DELETE       0x7f
+
+/* A terminal that says it is smaller or larger has not understood the question. */
+#define MIN_COLUMNS      20
+#define MIN_ROWS         4
+#define MAX_DIMENSION    1000
+
+#define MAX_LISTED_BYTES 64
 
 enum escape_state { ESCAPE_NONE, ESCAPE_STARTED, ESCAPE_IN_SEQUENCE };
 
+/* --- The screen ---------------------------------------------------------------------------- */
+
+static size_t window_width(const struct line_editor *editor)
+{
+	u32 columns = editor->columns ? editor->columns : LINE_COLUMNS;
+
+	/* The last column stays free: writing there wraps on some terminals. */
+	return columns - (sizeof(LINE_PROMPT) - 1) - 1;
+}
+
+/* Where the window starts so that the cursor is in it; moved by half its width, if at all. */
+static size_t window_from(const struct line_editor *editor)
+{
+	size_t width = window_width(editor), from = editor->shown_from;
+
+	if (editor->len <= width)
+		return 0;
+	if (editor->cursor < from + (from > 0) || editor->cursor >= from + width)
+		return editor->cursor > width / 2 ? editor->cursor - width / 2 : 0;
+	return from;
+}
+
+static void repeat(const char *text, size_t times, void (*echo)(const char *text))
+{
+	while (times-- > 0)
+		echo(text);
+}
+
+/* Draws the window anew over what was there. Not the prompt: a script may be waiting for that. */
+static void redraw(struct line_editor *editor, void (*echo)(const char *text))
+{
+	char visible[LINE_BYTES];
+	size_t from = window_from(editor);
+	size_t len = MIN(editor->len - from, window_width(editor));
+	size_t drawn = MAX(len, editor->shown_len);
+
+	memcpy(visible, editor->text + from, len);
+	visible[len] = '\0';
+	if (from > 0)
+		visible[0] = '<';
+	if (from + len < editor->len)
+		visible[len - 1] = '>';
+	repeat("\b", editor->shown_cursor, echo);
+	echo(visible);
+	repeat(" ", drawn - len, echo);
+	editor->shown_from = from;
+	editor->shown_len = len;
+	editor->shown_cursor = editor->cursor - from;
+	repeat("\b", drawn - editor->shown_cursor, echo);
+}
+
+/* Draws at a fresh place: below a listing, or on a cleared screen. */
+static void draw_afresh(struct line_editor *editor, void (*echo)(const char *text))
+{
+	editor->shown_len = editor->shown_cursor = 0;
+	echo(LINE_PROMPT);
+	redraw(editor, echo);
+}
+
+/* --- Changing the text --------------------------------------------------------------------- */
+
 static void start_line(struct line_editor *editor)
 {
-	editor->len = 0;
+	editor->len = editor->cursor = 0;
 	editor->text[0] = '\0';
 	editor->excess = 0;
 	editor->complete = false;
+	editor->shown_from = editor->shown_len = editor->shown_cursor = 0;
+	editor->back = 0;
+}
+
+/* Takes out [from, to), which holds or touches the cursor. */
+static void cut(struct line_editor *editor, size_t from, size_t to, void (*echo)(const char *text))
+{
+	bool last_shown = to == editor->len && to - from == 1 && editor->cursor == to &&
+			  editor->shown_from == 0 && editor->shown_len == editor->len;
+
+	if (from == to)
+		return;
+	memmove(editor->text + from, editor->text + to, editor->len - to + 1);
+	editor->len -= to - from;
+	editor->cursor = from;
+	if (last_shown) {
+		editor->shown_len--;
+		editor->shown_cursor--;
+		echo("\b \b");
+	} else {
+		redraw(editor, echo);
+	}
+}
+
+/* The last typed goes first: one of the excess is not on the screen. */
+static void erase(struct line_editor *editor, void (*echo)(const char *text))
+{
+	if (editor->excess > 0)
+		editor->excess--;
+	else if (editor->cursor > 0)
+		cut(editor, editor->cursor - 1, editor->cursor, echo);
+}
+
+static void insert(struct line_editor *editor, char c, void (*echo)(const char *text))
+{
+	const char text[2] = {c, '\0'};
+
+	if (editor->len == LINE_BYTES - 1) {
+		editor->excess++;
+		return;
+	}
+	memmove(editor->text + editor->cursor + 1, editor->text + editor->cursor,
+		editor->len - editor->cursor + 1);
+	editor->text[editor->cursor++] = c;
+	editor->len++;
+	if (editor->cursor == editor->len && editor->shown_from == window_from(editor) &&
+	    editor->len - editor->shown_from <= window_width(editor)) {
+		editor->shown_len++;
+		editor->shown_cursor++;
+		echo(text);
+	} else {
+		redraw(editor, echo);
+	}
+}
+
+static void replace(struct line_editor *editor, const char *text, void (*echo)(const char *text))
+{
+	editor->len = editor->cursor = strlen(text);
+	memcpy(editor->text, text, editor->len + 1);
+	editor->excess = 0;
+	redraw(editor, echo);
+}
+
+/* --- Moving -------------------------------------------------------------------------------- */
+
+static size_t word_start(const struct line_editor *editor)
+{
+	size_t at = editor->cursor;
+
+	while (at > 0 && editor->text[at - 1] == ' ')
+		at--;
+	while (at > 0 && editor->text[at - 1] != ' ')
+		at--;
+	return at;
+}
+
+static size_t word_end(const struct line_editor *editor)
+{
+	size_t at = editor->cursor;
+
+	while (at < editor->len && editor->text[at] == ' ')
+		at++;
+	while (at < editor->len && editor->text[at] != ' ')
+		at++;
+	return at;
+}
+
+static void move_to(struct line_editor *editor, size_t at, void (*echo)(const char *text))
+{
+	if (at == editor->cursor)
+		return;
+	editor->cursor = at;
+	redraw(editor, echo);
+}
+
+/* --- History ------------------------------------------------------------------------------- */
+
+const char *line_history_at(const struct line_history *history, u32 back)
+{
+	if (back == 0 || back > history->nr || back > LINE_HISTORY)
+		return NULL;
+	return history->line[(history->nr - back) % LINE_HISTORY];
+}
+
+static void remember(struct line_history *history, const char *text)
+{
+	const char *last = line_history_at(history, 1);
+
+	if (text[0] == '\0' || (last && strcmp(last, text) == 0))
+		return;
+	memcpy(history->line[history->nr++ % LINE_HISTORY], text, strlen(text) + 1);
+}
+
+/* Up and down; below the newest line stands again what was being typed. */
+static void recall(struct line_editor *editor, u32 back, void (*echo)(const char *text))
+{
+	const char *line = back == 0 ? editor->typed : line_history_at(&editor->history, back);
+
+	if (!line || back == editor->back)
+		return;
+	if (editor->back == 0)
+		memcpy(editor->typed, editor->text, editor->len + 1);
+	editor->back = back;
+	replace(editor, line, echo);
+}
+
+/* --- Completion ---------------------------------------------------------------------------- */
+
+/* All candidates below each other's columns, then the line again. */
+static void list_candidates(struct line_editor *editor, u32 nr, size_t longest,
+			    void (*echo)(const char *text))
+{
+	u32 columns = editor->columns ? editor->columns : LINE_COLUMNS;
+	u32 a_row = MAX(columns / (u32)(longest + 2), 1u);
+	char out[MAX_LISTED_BYTES];
+	size_t from;
+
+	echo("\n");
+	for (u32 i = 0; i < nr; i++) {
+		bool last = i % a_row == a_row - 1 || i == nr - 1;
+
+		editor->candidate(editor->text, editor->cursor, i, out, sizeof(out), &from);
+		echo(out);
+		if (!last)
+			repeat(" ", longest + 2 - strlen(out), echo);
+		else
+			echo("\n");
+	}
+	draw_afresh(editor, echo);
+}
+
+static size_t common_length(const char *a, const char *b)
+{
+	size_t len = 0;
+
+	while (a[len] != '\0' && a[len] == b[len])
+		len++;
+	return len;
+}
+
+/* Inserts what all candidates have in common beyond what is typed; a second Tab lists them. */
+static void complete_word(struct line_editor *editor, void (*echo)(const char *text))
+{
+	char common[MAX_LISTED_BYTES] = "", out[MAX_LISTED_BYTES];
+	size_t from = editor->cursor, longest = 0, typed;
+	bool again = editor->after_tab;
+	u32 nr = 0;
+
+	while (editor->candidate(editor->text, editor->cursor, nr, out, sizeof(out), &from)) {
+		if (nr++ == 0)
+			memcpy(common, out, strlen(out) + 1);
+		common[common_length(common, out)] = '\0';
+		longest = MAX(longest, strlen(out));
+	}
+	typed = editor->cursor - from;
+	editor->after_tab = false;
+	if (nr == 0 || common[0] == '\0')
+		return;
+	for (size_t at = typed; common[at] != '\0'; at++)
+		insert(editor, common[at], echo);
+	if (nr == 1) {
+		if (common[strlen(common) - 1] != '=' && editor->text[editor->cursor] != ' ')
+			insert(editor, ' ', echo);
+	} else if (strlen(common) <= typed) {
+		if (again)
+			list_candidates(editor, nr, longest, echo);
+		editor->after_tab = true;
+	}
+}
+
+/* --- Keys ---------------------------------------------------------------------------------- */
+
+/* The numbers of a sequence, "24;80": the first two, 0 where there is none. */
+static void read_params(const struct line_editor *editor, u32 number[2])
+{
+	u32 at = 0;
+
+	number[0] = number[1] = 0;
+	for (u8 i = 0; i < editor->nr_params; i++) {
+		char c = editor->params[i];
+
+		if (c == ';')
+			at++;
+		else if (at < 2 && c >= '0' && c <= '9')
+			number[at] = MIN(number[at] * 10 + (u32)(c - '0'), (u32)MAX_DIMENSION);
+	}
+}
+
+static void terminal_size(struct line_editor *editor, u32 rows, u32 columns)
+{
+	if (rows < MIN_ROWS || rows >= MAX_DIMENSION || columns < MIN_COLUMNS ||
+	    columns >= MAX_DIMENSION)
+		return;
+	editor->rows = rows;
+	editor->columns = MIN(columns, (u32)LINE_BYTES);
+}
+
+/* CSI n ~: the keys that have numbers. */
+static void numbered_key(struct line_editor *editor, u32 number, void (*echo)(const char *text))
+{
+	if (number == 1 || number == 7)
+		move_to(editor, 0, echo);
+	else if (number == 4 || number == 8)
+		move_to(editor, editor->len, echo);
+	else if (number == 3 && editor->cursor < editor->len)
+		cut(editor, editor->cursor, editor->cursor + 1, echo);
+}
+
+/* A sequence is complete with its last byte. */
+static void obey_sequence(struct line_editor *editor, char last, void (*echo)(const char *text))
+{
+	u32 number[2];
+	bool by_word;
+
+	read_params(editor, number);
+	by_word = number[1] == 5;
+	if (editor->excess > 0 && last != 'A' && last != 'B' && last != 'R')
+		return;
+	switch (last) {
+	case 'A':
+		recall(editor, editor->back + 1, echo);
+		break;
+	case 'B':
+		recall(editor, editor->back ? editor->back - 1 : 0, echo);
+		break;
+	case 'C':
+		move_to(editor, by_word ? word_end(editor) : MIN(editor->cursor + 1, editor->len),
+			echo);
+		break;
+	case 'D':
+		move_to(editor,
+			by_word ? word_start(editor) : editor->cursor - (editor->cursor > 0), echo);
+		break;
+	case 'H':
+		move_to(editor, 0, echo);
+		break;
+	case 'F':
+		move_to(editor, editor->len, echo);
+		break;
+	case 'R':
+		terminal_size(editor, number[0], number[1]);
+		break;
+	case '~':
+		numbered_key(editor, number[0], echo);
+		break;
+	default:
+		break;
+	}
 }
 
 /* Is the byte part of an escape sequence? ESC [ parameters, up to a byte of 0x40 or above. */
-static bool swallow_escape(struct line_editor *editor, char c)
+static bool swallow_escape(struct line_editor *editor, char c, void (*echo)(const char *text))
 {
 	if ((unsigned char)c < ' ') {
 		editor->escape = c == ESC ? ESCAPE_STARTED : ESCAPE_NONE;
@@ -40,40 +388,72 @@ static bool swallow_escape(struct line_editor *editor, char c)
 	switch (editor->escape) {
 	case ESCAPE_STARTED:
 		editor->escape = c == '[' || c == 'O' ? ESCAPE_IN_SEQUENCE : ESCAPE_NONE;
+		editor->nr_params = 0;
 		return true;
 	case ESCAPE_IN_SEQUENCE:
-		if ((unsigned char)c >= 0x40)
+		if ((unsigned char)c >= 0x40) {
 			editor->escape = ESCAPE_NONE;
+			obey_sequence(editor, c, echo);
+		} else if (editor->nr_params < LINE_ESCAPE_PARAMS) {
+			editor->params[editor->nr_params++] = c;
+		}
 		return true;
 	default:
 		return false;
 	}
 }
 
-/* Takes back the last character. One of the excess is not on the screen. */
-static void erase(struct line_editor *editor, void (*echo)(const char *text))
+/* The keys that change or move; all others are characters, or nothing. */
+static void obey_key(struct line_editor *editor, char c, void (*echo)(const char *text))
 {
-	if (editor->excess > 0) {
-		editor->excess--;
+	if (editor->excess > 0 && (c == CTRL('D') || c == CTRL('K') || c == CTRL('W')))
 		return;
+	switch (c) {
+	case '\b':
+	case DELETE:
+		erase(editor, echo);
+		break;
+	case CTRL('A'):
+		move_to(editor, 0, echo);
+		break;
+	case CTRL('B'):
+		move_to(editor, editor->cursor - (editor->cursor > 0), echo);
+		break;
+	case CTRL('D'):
+		if (editor->cursor < editor->len)
+			cut(editor, editor->cursor, editor->cursor + 1, echo);
+		break;
+	case CTRL('E'):
+		move_to(editor, editor->len, echo);
+		break;
+	case CTRL('F'):
+		move_to(editor, MIN(editor->cursor + 1, editor->len), echo);
+		break;
+	case CTRL('K'):
+		cut(editor, editor->cursor, editor->len, echo);
+		break;
+	case CTRL('L'):
+		echo("\x1b[H\x1b[2J");
+		draw_afresh(editor, echo);
+		break;
+	case CTRL('N'):
+		recall(editor, editor->back ? editor->back - 1 : 0, echo);
+		break;
+	case CTRL('P'):
+		recall(editor, editor->back + 1, echo);
+		break;
+	case CTRL('U'):
+		editor->excess = 0;
+		cut(editor, 0, editor->cursor, echo);
+		break;
+	case CTRL('W'):
+		cut(editor, word_start(editor), editor->cursor, echo);
+		break;
+	default:
+		if (c >= ' ' && c < DELETE)
+			insert(editor, c, echo);
+		break;
 	}
-	if (editor->len == 0)
-		return;
-	editor->text[--editor->len] = '\0';
-	echo("\b \b");
-}
-
-static void insert(struct line_editor *editor, char c, void (*echo)(const char *text))
-{
-	const char text[2] = {c, '\0'};
-
-	if (editor->len == sizeof(editor->text) - 1) {
-		editor->excess++;
-		return;
-	}
-	editor->text[editor->len++] = c;
-	editor->text[editor->len] = '\0';
-	echo(text);
 }
 
 bool line_editor_feed(struct line_editor *editor, char c, void (*echo)(const char *text))
@@ -83,30 +463,31 @@ bool line_editor_feed(struct line_editor *editor, char c, void (*echo)(const cha
 	if (editor->complete)
 		start_line(editor);
 	editor->after_cr = c == '\r';
-	if ((c == '\n' && after_cr) || swallow_escape(editor, c))
+	if ((c == '\n' && after_cr) || swallow_escape(editor, c, echo))
 		return false;
 
 	switch (c) {
 	case '\r':
 	case '\n':
 		echo("\n");
+		if (editor->excess == 0)
+			remember(&editor->history, editor->text);
 		editor->complete = true;
 		return true;
-	case BACKSPACE:
-	case DELETE:
-		erase(editor, echo);
-		return false;
-	case CTRL_C:
-	case CTRL_U:
-		while (editor->excess > 0 || editor->len > 0)
-			erase(editor, echo);
-		return false;
+	case CTRL('C'):
+		echo("^C\n");
+		start_line(editor);
+		editor->complete = true;
+		return true;
 	case '\t':
-		insert(editor, ' ', echo);
+		if (editor->candidate)
+			complete_word(editor, echo);
+		else
+			insert(editor, ' ', echo);
 		return false;
 	default:
-		if (c >= ' ' && c < DELETE)
-			insert(editor, c, echo);
+		obey_key(editor, c, echo);
+		editor->after_tab = false;
 		return false;
 	}
 }

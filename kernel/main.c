@@ -76,18 +76,20 @@ static void read_boot_info(u32 magic, phys_addr_t info_phys)
 	/* The information starts with its own length. */
 	info_bytes = *(const u32 *)(const void *)bytes;
 	if (info_bytes > MAX_INFO_BYTES || info_phys + info_bytes > BOOT_MAPPED_END)
-		panic("the loader's information at 0x%llx has %u bytes",
-		      (unsigned long long)info_phys, info_bytes);
+		panic("the loader's information at 0x%llx has %u byte%s",
+		      (unsigned long long)info_phys, info_bytes, plural(info_bytes));
 	if (multiboot2_parse(bytes, info_bytes, &boot_info) != 0)
 		klog(LOG_ERR, "boot", "the loader's information is malformed");
-	klog(LOG_INFO, "boot", "the loader's information: 0x%llx + 0x%x, %u modules",
-	     (unsigned long long)info_phys, info_bytes, boot_info.nr_modules);
+	klog(LOG_INFO, "boot", "the loader's information: 0x%llx + 0x%x, %u module%s",
+	     (unsigned long long)info_phys, info_bytes, boot_info.nr_modules,
+	     plural(boot_info.nr_modules));
 	if (boot_info.nr_dropped)
-		klog(LOG_WARN, "boot", "%u entries of the loader's information left out",
+		klog(LOG_WARN, "boot", "left out of the loader's information: %u of its entries",
 		     boot_info.nr_dropped);
 	if (boot_info.nr_modules_joined)
-		klog(LOG_WARN, "boot", "%u modules more than %d: kept together with others",
-		     boot_info.nr_modules_joined, BOOT_MAX_MODULES);
+		klog(LOG_WARN, "boot", "%u module%s more than %d: kept together with others",
+		     boot_info.nr_modules_joined, plural(boot_info.nr_modules_joined),
+		     BOOT_MAX_MODULES);
 }
 
 static void read_options(void)
@@ -222,8 +224,8 @@ static void print_summary(void)
 	else
 		snprintf(in_use, sizeof(in_use), "%u in use", nr_online);
 	klog(LOG_INFO, "machine", "%u node%s, %u CPU%s, %s, %llu MiB of RAM, %s, by %s",
-	     topology->nr_nodes, topology->nr_nodes == 1 ? "" : "s", topology->nr_cpus,
-	     topology->nr_cpus == 1 ? "" : "s", in_use,
+	     topology->nr_nodes, plural(topology->nr_nodes), topology->nr_cpus,
+	     plural(topology->nr_cpus), in_use,
 	     (unsigned long long)(memblock_ram_pages() << PAGE_SHIFT) >> 20,
 	     boot_info.efi ? "UEFI" : "BIOS", boot_info.loader);
 }
@@ -236,10 +238,19 @@ static _Noreturn void leave(bool success)
 
 static _Noreturn void do_what_was_asked(void)
 {
+	if (options.refused_request[0]) {
+		klog(LOG_EMERG, "options", "test or run= was not understood (%s): nothing is run",
+		     options.refused_request);
+		if (!options.monitor)
+			leave(false);
+		monitor();
+	}
+	if (options.test && options.run[0])
+		klog(LOG_WARN, "options", "test and run= are both given: only the tests are run");
 	if (options.test)
 		leave(ktest_run(options.test_globs, options.seed).failed == 0);
 	if (options.run[0]) {
-		u32 failed = monitor_run(options.run);
+		u32 failed = monitor_run_at_boot(options.run);
 
 		if (!options.monitor)
 			leave(failed == 0);

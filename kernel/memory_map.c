@@ -38,10 +38,11 @@ static void to_pages(const struct boot_mem_range *range, pfn_t *start, pfn_t *en
 	}
 }
 
-/* Is the page RAM? *next: the first page after it where that may be different. */
-static bool is_ram(const struct boot_info *info, pfn_t pfn, pfn_t *next)
+u32 memory_map_type(const struct memory_map *map, pfn_t pfn, pfn_t *next)
 {
-	bool available = false, other = false;
+	const struct boot_info *info = map->info;
+	bool found = false;
+	u32 type = 0;
 
 	*next = MAX_PFN;
 	for (u32 i = 0; i < info->nr_mem; i++) {
@@ -56,12 +57,16 @@ static bool is_ram(const struct boot_info *info, pfn_t pfn, pfn_t *next)
 			*next = MIN(*next, end);
 		if (pfn < start || pfn >= end)
 			continue;
-		if (info->mem[i].type == BOOT_MEM_AVAILABLE)
-			available = true;
-		else
-			other = true;
+		if (!found || type == BOOT_MEM_AVAILABLE)
+			type = info->mem[i].type;
+		found = true;
 	}
-	return available && !other;
+	return type;
+}
+
+static bool is_ram(const struct memory_map *map, pfn_t pfn, pfn_t *next)
+{
+	return memory_map_type(map, pfn, next) == BOOT_MEM_AVAILABLE;
 }
 
 bool memory_map_next(const struct memory_map *map, phys_addr_t *cursor,
@@ -69,12 +74,12 @@ bool memory_map_next(const struct memory_map *map, phys_addr_t *cursor,
 {
 	pfn_t pfn = pfn_down(*cursor), next;
 
-	while (pfn < MAX_PFN && !is_ram(map->info, pfn, &next))
+	while (pfn < MAX_PFN && !is_ram(map, pfn, &next))
 		pfn = next;
 	if (pfn >= MAX_PFN)
 		return false;
 	range->base = pfn_to_phys(pfn);
-	while (pfn < MAX_PFN && is_ram(map->info, pfn, &next))
+	while (pfn < MAX_PFN && is_ram(map, pfn, &next))
 		pfn = next;
 	range->end = pfn_to_phys(pfn);
 	*cursor = range->end;

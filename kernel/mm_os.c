@@ -1,7 +1,8 @@
 /*
  * Seam 2 in this kernel: what mm/ asks of its surroundings, and the end of a failed assertion.
  *
- * Nothing is decided here. mm/ says what happened; printk and panic do the rest.
+ * Nothing is decided here. mm/ says what happened; printk and panic do the rest. os_panic() is not
+ * here: like panic() it begins in panic_entry.asm, and comes to the same.
  */
 #include <base/assert.h>
 #include <base/format.h>
@@ -14,6 +15,8 @@
 _Static_assert((int)OS_LOG_ERR == (int)LOG_ERR && (int)OS_LOG_DEBUG == (int)LOG_DEBUG,
 	       "the seam's levels are the log's");
 
+void assert_failed_entered(const struct trap_frame *frame, va_list args); /* panic_entry.asm */
+
 void os_log(enum os_log_level level, const char *subsystem, const char *fmt, ...)
 {
 	va_list args;
@@ -23,24 +26,19 @@ void os_log(enum os_log_level level, const char *subsystem, const char *fmt, ...
 	va_end(args);
 }
 
-__noinline _Noreturn void os_panic(const char *fmt, ...)
+void os_describe_caller(uintptr_t call_site, char *buf, size_t size)
 {
-	va_list args;
-
-	va_start(args, fmt);
-	panic_begin("", fmt, args);
-	va_end(args);
-	panic_end(__builtin_frame_address(0));
+	symbol_format_return(call_site, buf, size);
 }
 
-__noinline _Noreturn void assert_failed(const char *file, int line, const char *fmt, ...)
+/* assert_failed(file, line, fmt, ...), its arguments still in the list. */
+void assert_failed_entered(const struct trap_frame *frame, va_list args)
 {
 	char place[PLACE_BYTES];
-	va_list args;
+	const char *file = va_arg(args, const char *), *fmt;
+	int line = va_arg(args, int);
 
+	fmt = va_arg(args, const char *);
 	snprintf(place, sizeof(place), "assertion failed at %s:%d: ", file, line);
-	va_start(args, fmt);
-	panic_begin(place, fmt, args);
-	va_end(args);
-	panic_end(__builtin_frame_address(0));
+	panic_at(frame, place, fmt, args);
 }

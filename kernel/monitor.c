@@ -3,23 +3,46 @@
  *
  * The same text works at the prompt and in run=: commands with ';' between them, each a name and
  * words. What a command can do stands in the table of commands.c; here is only how one is
- * found. A line that cannot be run gets one line that says why, and nothing of it is guessed.
+ * found. A line that cannot be run gets one line that says why, and nothing of it is guessed:
  *
- * Waiting for input halts the CPU until an interrupt: the serial port's, or the tick's, which
- * bounds the wait if the port's is lost.
+ *	hw> alloc 3 nod=1
+ *	            ^ 'nod=1': expected ORDER, node=N or gfp=NAME|NAME
+ *
+ * At the prompt the mark stands below the word as it was typed. In run= nobody typed anything, so
+ * the line holds the command, and the word stands in it between > and <.
+ *
+ * Paging and editing know the terminal's size if there is a terminal: it is asked once, by sending
+ * the cursor far away and having it say where it got to. A script does not answer, and gets
+ * output without stops and lines of 80 columns.
  */
-#include <arch/irq.h>
 #include <base/errno.h>
+#include <base/format.h>
 #include <base/string.h>
 #include <kernel/monitor.h>
 #include <kernel/options.h>
 #include <kernel/parse.h>
 #include <kernel/printk.h>
-#include <x86/machine.h>
-#include <x86/serial.h>
+
+#include "commands.h"
+
+#define PROMPT_COLUMNS ((u32)sizeof(LINE_PROMPT) - 1)
+#define MESSAGE_BYTES  256
+
+/* Save the cursor, to the lower right, where is it?, back. ECMA-48 CUP and DSR; DECSC, DECRC. */
+#define ASK_SIZE "\0337\033[999;999H\033[6n\0338"
+
+struct line_editor monitor_editor = {.candidate = monitor_candidate};
 
 /* Of the text that is being run. */
 static u32 nr_failed;
+
+/* The command that is being run: what command_bad() needs to show a word's place. */
+static struct {
+	const char *text; /* as it was typed */
+	size_t len;
+	const char *words; /* the copy that was cut into words */
+	u32 column;        /* of the text on the screen; 0: it is not there */
+} running;
 
 const struct monitor_command *monitor_find(const char *name)
 {
@@ -29,21 +52,88 @@ const struct monitor_command *monitor_find(const char *name)
 	return NULL;
 }
 
+/* --- What is wrong ------------------------------------------------------------------------- */
+
+/* The name that a mistyped one most likely means; NULL if none is near. */
 static const char *nearest_command(const char *name)
 {
-	const char *nearest = monitor_commands[0].name;
+	const char *nearest = NULL;
 	u32 least = UINT32_MAX;
 
 	for (u32 i = 0; i < nr_monitor_commands; i++) {
 		u32 distance = edit_distance(name, monitor_commands[i].name);
 
-		if (distance < least) {
+		if (distance < least && is_near(name, monitor_commands[i].name)) {
 			least = distance;
 			nearest = monitor_commands[i].name;
 		}
 	}
 	return nearest;
 }
+
+/* Where nobody typed the text: the whole in one line, the word between marks. */
+static void mark_in_text(size_t offset, size_t word_len, const char *message)
+{
+	char before[MONITOR_LINE_BYTES], word[MONITOR_LINE_BYTES], after[MONITOR_LINE_BYTES];
+	const char *at = running.text + offset;
+
+	printk_escape(before, sizeof(before), running.text, offset);
+	printk_escape(word, sizeof(word), at, word_len);
+	printk_escape(after, sizeof(after), at + word_len, running.len - offset - word_len);
+	kprintf("in '%s>%s<%s': %s\n", before, word, after, message);
+}
+
+/* At the prompt: a mark below the word, the message beside it, or below if that is too wide. */
+static void mark_on_screen(u32 column, const char *message)
+{
+	u32 columns = MAX(monitor_editor.columns, (u32)LINE_COLUMNS);
+
+	if (column + 2 + strlen(message) < columns)
+		kprintf("%*s^ %s\n", (int)column, "", message);
+	else
+		kprintf("%*s^\n%s\n", (int)column, "", message);
+}
+
+int command_bad(const char *word, const char *fmt, ...)
+{
+	size_t offset = (size_t)(word - running.words);
+	char message[MESSAGE_BYTES], shown[MESSAGE_BYTES];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(message, sizeof(message), fmt, args);
+	va_end(args);
+	printk_escape(shown, sizeof(shown), message, strlen(message));
+	if (running.column && running.column + offset < LINE_COLUMNS)
+		mark_on_screen(running.column + (u32)offset, shown);
+	else
+		mark_in_text(offset, strlen(word), shown);
+	return -EINVAL;
+}
+
+int command_usage(int argc, char **argv, int bad)
+{
+	const struct monitor_command *command = monitor_find(argv[0]);
+	const char *blank = command->arguments[0] ? " " : "";
+
+	if (bad < argc)
+		return command_bad(argv[bad], "'%.32s' is too much: usage: %s%s%s", argv[bad],
+				   command->name, blank, command->arguments);
+	kprintf("usage: %s%s%s\n", command->name, blank, command->arguments);
+	return -EINVAL;
+}
+
+static int unknown_command(const char *name)
+{
+	const char *nearest = nearest_command(name);
+
+	if (nearest)
+		return command_bad(name, "unknown command '%.32s': did you mean '%s'?", name,
+				   nearest);
+	return command_bad(name, "unknown command '%.32s': `help` lists all", name);
+}
+
+/* --- Running ------------------------------------------------------------------------------- */
 
 /* One command; its text is cut up. An empty one is nothing to complain about. */
 static int run_command(char *text)
@@ -59,36 +149,55 @@ static int run_command(char *text)
 		return nr;
 	}
 	command = monitor_find(words[0]);
-	if (!command) {
-		kprintf("unknown command '%.32s': did you mean '%s'? `help` lists all\n", words[0],
-			nearest_command(words[0]));
-		return -EINVAL;
-	}
-	return command->run(nr, words);
+	return command ? command->run(nr, words) : unknown_command(words[0]);
 }
 
-/* A text inside a text is one that a test runs: its failures are that test's to judge. */
-u32 monitor_run(const char *text)
+/* The next command of a text, and what is behind it. */
+static size_t command_length(const char *text)
+{
+	size_t len = 0;
+
+	while (text[len] != '\0' && text[len] != ';' && text[len] != '\n')
+		len++;
+	return len;
+}
+
+/* `column`: where the text stands on the screen, 0 if it does not. */
+static void run_text(const char *text, u32 column)
 {
 	char one[MONITOR_LINE_BYTES];
-	u32 outer = nr_failed, failed;
 
-	nr_failed = 0;
-	while (*text != '\0') {
-		const char *end = strchr(text, ';');
-		size_t len = end ? (size_t)(end - text) : strlen(text);
+	for (const char *at = text; *at != '\0';) {
+		size_t len = command_length(at);
 
+		if (monitor_interrupted()) {
+			nr_failed++;
+			return;
+		}
 		if (len >= sizeof(one)) {
 			kprintf("command too long: at most %d characters\n",
 				MONITOR_LINE_BYTES - 1);
 			nr_failed++;
 		} else {
-			memcpy(one, text, len);
+			memcpy(one, at, len);
 			one[len] = '\0';
+			running.text = at;
+			running.len = len;
+			running.words = one;
+			running.column = column ? column + (u32)(at - text) : 0;
 			nr_failed += run_command(one) != 0;
 		}
-		text += len + (end != NULL);
+		at += len + (at[len] != '\0');
 	}
+}
+
+/* A text inside a text is one that a test runs: its failures are that test's to judge. */
+u32 monitor_run(const char *text)
+{
+	u32 outer = nr_failed, failed;
+
+	nr_failed = 0;
+	run_text(text, 0);
 	failed = nr_failed;
 	nr_failed = outer;
 	return failed;
@@ -99,33 +208,42 @@ bool monitor_has_failed(void)
 	return nr_failed > 0;
 }
 
-/*
- * The next byte. Looking and going to sleep are one step with interrupts off: a byte that comes
- * between them would otherwise wait for the next tick.
- */
-static char wait_for_byte(void)
+u32 monitor_run_at_boot(const char *text)
 {
-	unsigned long flags = irq_save();
-	int c;
+	u32 failed;
 
-	while ((c = serial_getc()) < 0)
-		machine_idle();
-	irq_restore(flags);
-	return (char)c;
+	monitor_input_begin();
+	pager_start(0, LINE_COLUMNS);
+	failed = monitor_run(text);
+	pager_stop();
+	if (monitor_interrupted())
+		kprintf("^C\n");
+	return failed;
+}
+
+/* --- The prompt ---------------------------------------------------------------------------- */
+
+static void run_line(const char *text)
+{
+	nr_failed = 0;
+	monitor_input_begin();
+	pager_start(monitor_editor.rows, MAX(monitor_editor.columns, (u32)LINE_COLUMNS));
+	run_text(text, PROMPT_COLUMNS);
+	pager_stop();
+	if (monitor_interrupted())
+		kprintf("^C\n");
 }
 
 _Noreturn void monitor(void)
 {
-	static struct line_editor editor;
-
-	kprintf("`help` lists the commands.\nhw> ");
+	kprintf("`help` lists the commands.\n" ASK_SIZE LINE_PROMPT);
 	for (;;) {
-		if (!line_editor_feed(&editor, wait_for_byte(), console_write))
+		if (!line_editor_feed(&monitor_editor, monitor_next_byte(), console_write))
 			continue;
-		if (editor.excess > 0)
+		if (monitor_editor.excess > 0)
 			kprintf("line too long: at most %d characters\n", MONITOR_LINE_BYTES - 1);
 		else
-			monitor_run(editor.text);
-		kprintf("hw> ");
+			run_line(monitor_editor.text);
+		kprintf(LINE_PROMPT);
 	}
 }

@@ -13,7 +13,12 @@
  *
  * Nothing on the line can stop the boot. What is not understood is said and left out: a word
  * whose quote is never closed may have swallowed others, so it is not guessed at; the last word
- * of a line that was too long may be half of one.
+ * of a line that was too long may be half of one. Of a line that is junk from end to end only the
+ * first words are complained about.
+ *
+ * Who says `test` or `run=` wants the kernel to do that and leave: a script. If such a word is among
+ * what is left out, options.refused_request says why, and the kernel leaves with failure (main.c)
+ * where it would otherwise sit at a prompt that nobody reads, or do half of what was meant.
  *
  * Pure but for the log: this file runs on the host, too.
  */
@@ -26,8 +31,7 @@
 #define WORD_BYTES (OPTION_TEXT_BYTES + 64)
 
 enum option_type {
-	OPTION_FLAG,   /* bool: no value */
-	OPTION_SWITCH, /* bool: off or on */
+	OPTION_FLAG,   /* bool: one of the words below; alone it is "on" */
 	OPTION_CHOICE, /* int: which of the choices */
 	OPTION_NUMBER, /* u64 */
 	OPTION_SIZE,   /* u64: bytes, with a suffix */
@@ -46,6 +50,9 @@ struct option {
 	const char *sentence;
 };
 
+/* Of a flag: the odd ones mean on. */
+#define FLAG_WORDS    "off|on|0|1|no|yes"
+
 #define FIELD(member) .offset = offsetof(struct options, member)
 
 _Static_assert(MM_BEFORE == 0 && MM_POSTED == 1 && MM_AFTER == 2 && MM_LAYERED == 3,
@@ -58,14 +65,14 @@ static const struct option table[] = {
 	 .sentence = "run the in-kernel suites, print KTAP and exit"},
 	{"run", OPTION_TEXT, FIELD(run), .default_note = "none",
 	 .sentence = "run these monitor commands (\"numa; check\") and exit"},
-	{"monitor", OPTION_FLAG, FIELD(monitor), .default_note = "no",
+	{"monitor", OPTION_FLAG, FIELD(monitor), .default_text = "off",
 	 .sentence = "after run=, go on into the monitor"},
 	{"seed", OPTION_NUMBER, FIELD(seed), .max = UINT64_MAX, .default_text = "1",
 	 .sentence = "start of every random sequence of the tests"},
 	{"loglevel", OPTION_NUMBER, FIELD(loglevel), .max = LOG_DEBUG, .default_text = "6",
 	 .sentence = "print log lines up to this level: 3 errors, 4 warnings, 6 information, "
 		     "7 all; a panic is printed at any"},
-	{"numa", OPTION_SWITCH, FIELD(numa), .choices = "off|on", .default_text = "on",
+	{"numa", OPTION_FLAG, FIELD(numa), .default_text = "on",
 	 .sentence = "off: ignore what the firmware says, one node owns everything"},
 	{"mem", OPTION_SIZE, FIELD(mem_bytes), .min = MiB(4), .max = TiB(64), .default_note = "all",
 	 .sentence = "use only the lowest so many bytes of RAM"},
@@ -115,9 +122,8 @@ static void format_allowed(const struct option *option, char *buf, size_t size)
 
 	switch (option->type) {
 	case OPTION_FLAG:
-		snprintf(buf, size, "no value");
+		snprintf(buf, size, "nothing (on), or " FLAG_WORDS);
 		break;
-	case OPTION_SWITCH:
 	case OPTION_CHOICE:
 		snprintf(buf, size, "%s", option->choices);
 		break;
@@ -170,19 +176,14 @@ static bool store(const struct option *option, struct options *out, const char *
 
 	switch (option->type) {
 	case OPTION_FLAG:
-		if (value)
+		if (!parse_choice(value ? value : "on", FLAG_WORDS, &choice))
 			return false;
-		*(bool *)field = true;
+		*(bool *)field = choice % 2;
 		return true;
 	case OPTION_TEST:
 		if (!store_text(out->test_globs, value ? value : ""))
 			return false;
 		*(bool *)field = true;
-		return true;
-	case OPTION_SWITCH:
-		if (!parse_choice(value, option->choices, &choice))
-			return false;
-		*(bool *)field = choice;
 		return true;
 	case OPTION_CHOICE:
 		if (!parse_choice(value, option->choices, &choice))
@@ -249,13 +250,13 @@ static enum word_result next_word(const char **line, char *word)
 
 const char *option_nearest(const char *key)
 {
-	const char *nearest = table[0].name;
+	const char *nearest = NULL;
 	u32 least = UINT32_MAX;
 
 	for (u32 i = 0; i < ARRAY_SIZE(table); i++) {
 		u32 distance = edit_distance(key, table[i].name);
 
-		if (distance < least) {
+		if (distance < least && is_near(key, table[i].name)) {
 			least = distance;
 			nearest = table[i].name;
 		}
@@ -263,10 +264,44 @@ const char *option_nearest(const char *key)
 	return nearest;
 }
 
-static bool apply_word(struct options *out, char *word)
+/* ---- Lines ------------------------------------------------------------------------------- */
+
+static bool is_request(const char *key, size_t len)
+{
+	return (len == 4 && strncmp(key, "test", 4) == 0) ||
+	       (len == 3 && strncmp(key, "run", 3) == 0);
+}
+
+/* Does a word of this text ask for tests or commands? A quote that should not be one hides none. */
+static bool holds_request(const char *text, const char *end)
+{
+	const char *key = text;
+
+	for (; text < end; text++) {
+		if (*text != '=' && *text != '"' && *text != '\0' && !is_blank(*text))
+			continue;
+		if (is_request(key, (size_t)(text - key)))
+			return true;
+		/* What follows a '=' is a value, and no key matches that begins with it. */
+		key = *text == '=' ? text : text + 1;
+	}
+	return is_request(key, (size_t)(end - key));
+}
+
+/* The first reason stands: what follows may follow from it. */
+static void refuse_request(struct options *out, const char *what, const char *why)
+{
+	if (out->refused_request[0] == '\0')
+		snprintf(out->refused_request, sizeof(out->refused_request), "%.40s%s", what, why);
+}
+
+/* `say`: complaints have not been too many yet. */
+static bool apply_word(struct options *out, char *word, bool say)
 {
 	char allowed[64];
 	char *value = strchr(word, '=');
+	bool may_ask = holds_request(word, word + strlen(word)); /* a\\ run=b is one word */
+	const char *nearest;
 
 	if (value)
 		*value++ = '\0';
@@ -276,12 +311,23 @@ static bool apply_word(struct options *out, char *word)
 		if (store(&table[i], out, value))
 			return true;
 		format_allowed(&table[i], allowed, sizeof(allowed));
-		klog(LOG_ERR, "options", "%s%s%.40s: allowed is %s; the value before it stands",
-		     word, value ? "=" : "", value ? value : "", allowed);
+		if (is_request(word, strlen(word)))
+			refuse_request(out, word,
+				       value ? "=: a text that is too long" : " without a value");
+		if (say)
+			klog(LOG_ERR, "options",
+			     "%s%s%.40s: allowed is %s; the value before it stands", word,
+			     value ? "=" : "", value ? value : "", allowed);
 		return false;
 	}
-	klog(LOG_WARN, "options", "unknown option '%.40s': did you mean '%s'?", word,
-	     option_nearest(word));
+	if (may_ask)
+		refuse_request(out, word, ": quoted into a word that is unknown");
+	nearest = option_nearest(word);
+	if (say && nearest)
+		klog(LOG_WARN, "options", "unknown option '%.40s': did you mean '%s'?", word,
+		     nearest);
+	else if (say)
+		klog(LOG_WARN, "options", "unknown option '%.40s': `help options` lists all", word);
 	return false;
 }
 
@@ -289,17 +335,28 @@ u32 options_parse(struct options *out, const char *cmdline)
 {
 	char word[WORD_BYTES];
 	enum word_result result;
+	const char *why, *start = cmdline;
 	u32 refused = 0;
 
 	while ((result = next_word(&cmdline, word)) != WORD_NONE) {
+		bool say = refused < OPTION_COMPLAINTS;
+
 		if (result == WORD_OK) {
-			refused += !apply_word(out, word);
-			continue;
+			refused += !apply_word(out, word, say);
+		} else {
+			why = result == WORD_UNCLOSED ? ": quote without an end"
+						      : ": word too long";
+			if (holds_request(start, cmdline))
+				refuse_request(out, word, why);
+			if (say)
+				klog(LOG_ERR, "options", "'%.40s...' is left out%s", word, why);
+			refused++;
 		}
-		klog(LOG_ERR, "options", "%s: '%.40s...' is left out",
-		     result == WORD_UNCLOSED ? "quote without an end" : "word too long", word);
-		refused++;
+		start = cmdline;
 	}
+	if (refused > OPTION_COMPLAINTS)
+		klog(LOG_WARN, "options", "... and %u more word%s left out",
+		     refused - OPTION_COMPLAINTS, plural(refused - OPTION_COMPLAINTS));
 	return refused;
 }
 
@@ -316,10 +373,10 @@ static char *last_word(char *line)
 }
 
 /* Is there text behind the NUL that ends it? */
-static bool goes_on(const char *text, size_t bytes)
+static bool goes_on(const char *text, const char *end)
 {
-	for (size_t i = strlen(text); i < bytes; i++)
-		if (text[i] != '\0')
+	for (text += strlen(text); text < end; text++)
+		if (*text != '\0')
 			return true;
 	return false;
 }
@@ -327,23 +384,32 @@ static bool goes_on(const char *text, size_t bytes)
 u32 options_parse_line(struct options *out, const char *whose, char *text, size_t size,
 		       size_t length)
 {
-	u32 refused = 0;
+	const char *end = text + MIN(length, size - 1); /* of what there is of it */
+	char *left_out = NULL;
+	bool asked_there = false;
+	u32 refused;
 
-	if (goes_on(text, MIN(length, size - 1))) {
+	if (goes_on(text, end)) {
+		left_out = text + strlen(text);
 		klog(LOG_ERR, "options",
 		     "%s command line: what follows a NUL at byte %u is left out", whose,
 		     (u32)strlen(text));
-		refused++;
 	} else if (length >= size) {
-		char *cut = last_word(text);
-
+		left_out = last_word(text);
 		klog(LOG_ERR, "options",
 		     "%s command line has more than %u bytes: from '%.40s' on it is left out",
-		     whose, (u32)size - 1, cut);
-		*cut = '\0';
-		refused++;
+		     whose, (u32)size - 1, left_out);
 	}
-	return refused + options_parse(out, text);
+	if (left_out) {
+		asked_there = holds_request(left_out, end);
+		*left_out = '\0';
+	}
+	refused = options_parse(out, text);
+	/* Behind the end of what there is may have been anything. */
+	if (asked_there || (length >= size && !out->monitor && !holds_request(text, left_out)))
+		refuse_request(out, whose,
+			       " command line was cut, and what is missing may ask for more");
+	return refused + (left_out != NULL);
 }
 
 /* ---- What people read -------------------------------------------------------------------- */
@@ -359,7 +425,7 @@ bool option_describe(u32 i, struct option_description *out)
 	return true;
 }
 
-/* The i-th of "off|on". */
+/* The i-th of "before|posted|after". */
 static void copy_choice(const char *choices, u32 i, char *buf, size_t size)
 {
 	const char *end;
@@ -380,10 +446,7 @@ void option_value(u32 i, const struct options *from, char *buf, size_t size)
 	buf[0] = '\0';
 	switch (option->type) {
 	case OPTION_FLAG:
-		snprintf(buf, size, "%s", *(const bool *)field ? "yes" : "");
-		break;
-	case OPTION_SWITCH:
-		copy_choice(option->choices, *(const bool *)field, buf, size);
+		snprintf(buf, size, "%s", *(const bool *)field ? "on" : "off");
 		break;
 	case OPTION_CHOICE:
 		choice = *(const int *)field;
@@ -391,8 +454,10 @@ void option_value(u32 i, const struct options *from, char *buf, size_t size)
 			copy_choice(option->choices, (u32)choice, buf, size);
 		break;
 	case OPTION_NUMBER:
+		snprintf(buf, size, "%llu", (unsigned long long)*(const u64 *)field);
+		break;
 	case OPTION_SIZE:
-		if (option->default_text || *(const u64 *)field != 0)
+		if (*(const u64 *)field != 0)
 			format_limit(option->type, *(const u64 *)field, buf, size);
 		break;
 	case OPTION_TEXT:

@@ -10,16 +10,21 @@
  * One CPU owns the panic: the first. It stops the others by NMI before it says a word. Another that
  * panics meanwhile keeps its message, which the report names, and waits to be stopped.
  *
- * A panic of the owner in the middle of this (a bad pointer among the arguments, a zone that is no
- * more) prints one line and leaves at once; one in the middle of that leaves without a word.
+ * There is one way in, panic_at(), and one kind of witness, a trap frame. An exception leaves one;
+ * for a call (panic(), os_panic(), a failed assertion) panic_entry.asm makes one before C has used
+ * any register.
  *
- * For an exception, registers and backtrace are the interrupted code's. For a plain panic they
- * are the caller's rip, rsp and rbp; the other registers have been used since and would
- * mislead. For a CPU that hangs they are that CPU's.
+ * A panic in the middle of this (a bad pointer among the arguments, a zone that is no more) must
+ * not hide the first, which is the one to look for. Its message is formatted straight into a
+ * buffer that the second finds; of a message that could not be finished, what there is. The
+ * second prints both and leaves. A third has struck in that, and leaves without a word.
+ *
+ *	depth 0   message, registers, backtrace, memory      and leave
+ *	      1   both messages, where both were             and leave
+ *	      2                                                  leave
  */
 #include <arch/cpu.h>
 #include <arch/irq.h>
-#include <base/atomic.h>
 #include <base/format.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
@@ -27,12 +32,15 @@
 #include <x86/backtrace.h>
 #include <x86/machine.h>
 #include <x86/regs.h>
+#include <base/atomic.h>
 #include <x86/smp.h>
 #include <x86/trap.h>
 
 #define MESSAGE_BYTES 320
 #define SYMBOL_BYTES  128
 #define BACKTRACE_MAX 32
+
+void panic_entered(const struct trap_frame *frame, va_list args); /* from panic_entry.asm */
 
 #define NO_CPU        (~(u32)0)
 
@@ -41,13 +49,37 @@
 #define STOPPED_WITHIN_TURNS 1000000
 
 static u32 owner = NO_CPU;      /* the CPU whose panic this is; set once */
+static u32 about = NO_CPU;      /* the CPU whose state is reported: the owner, or one that hangs */
 static u32 depth;               /* its panics that have begun and not ended */
 static char also[MAX_CPUS][96]; /* what others wanted to say; each CPU writes its own */
 static bool memory_ready;
+static const char *test_suite, *test_name; /* of the test that runs; NULL: none */
+
+/* The first panic, for the second. Zeros end its message wherever it breaks off. */
+static struct {
+	char message[MESSAGE_BYTES];
+	bool message_is_whole;
+	struct trap_frame frame; /* a copy: an exception may start on the same stack again */
+} first;
 
 void panic_memory_ready(void)
 {
 	memory_ready = true;
+}
+
+void panic_set_test(const char *suite, const char *name)
+{
+	test_suite = suite;
+	test_name = name;
+}
+
+/* A call's rip is where it returns to, an exception's the instruction that was interrupted. */
+static void format_place(const struct trap_frame *frame, char *buf, size_t size)
+{
+	if (frame->vector == TRAP_NO_VECTOR)
+		symbol_format_return(frame->rip, buf, size);
+	else
+		symbol_format(frame->rip, buf, size);
 }
 
 static void print_registers(const struct trap_frame *frame)
@@ -62,23 +94,28 @@ static void print_registers(const struct trap_frame *frame)
 		(unsigned long long)frame->r12, (unsigned long long)frame->r13);
 	kprintf("R14 %016llx  R15 %016llx  RFLAGS %08llx\n", (unsigned long long)frame->r14,
 		(unsigned long long)frame->r15, (unsigned long long)frame->rflags);
-	kprintf("vector %llu, error code 0x%llx, CS %04llx, SS %04llx\n",
-		(unsigned long long)frame->vector, (unsigned long long)frame->error_code,
-		(unsigned long long)frame->cs, (unsigned long long)frame->ss);
+	if (frame->vector == TRAP_NO_VECTOR)
+		kprintf("no exception, CS %04llx, SS %04llx\n", (unsigned long long)frame->cs,
+			(unsigned long long)frame->ss);
+	else
+		kprintf("vector %llu, error code 0x%llx, CS %04llx, SS %04llx\n",
+			(unsigned long long)frame->vector, (unsigned long long)frame->error_code,
+			(unsigned long long)frame->cs, (unsigned long long)frame->ss);
+	kprintf("RIP %016llx  RSP %016llx  RBP %016llx\n", (unsigned long long)frame->rip,
+		(unsigned long long)frame->rsp, (unsigned long long)frame->rbp);
+	kprintf("CR2 %016llx  CR3 %016llx  CR4 %08llx  CPU %u\n", (unsigned long long)read_cr2(),
+		(unsigned long long)read_cr3(), (unsigned long long)read_cr4(), smp_processor_id());
 }
 
-/* rip and the callers of its function, outward. */
-static void print_frames(u64 rip, bool rip_is_return, u64 rbp)
+/* Where it was, and the callers of that function, outward. */
+static void print_frames(const struct trap_frame *frame)
 {
 	uintptr_t address[BACKTRACE_MAX];
 	char symbol[SYMBOL_BYTES];
-	u32 nr = backtrace_walk(rbp, address, BACKTRACE_MAX);
+	u32 nr = backtrace_walk(frame->rbp, address, BACKTRACE_MAX);
 
-	if (rip_is_return)
-		symbol_format_return(rip, symbol, sizeof(symbol));
-	else
-		symbol_format(rip, symbol, sizeof(symbol));
-	kprintf("  [%016llx] %s\n", (unsigned long long)rip, symbol);
+	format_place(frame, symbol, sizeof(symbol));
+	kprintf("  [%016llx] %s\n", (unsigned long long)frame->rip, symbol);
 	for (u32 i = 0; i < nr; i++) {
 		symbol_format_return(address[i], symbol, sizeof(symbol));
 		kprintf("  [%016llx] %s\n", (unsigned long long)address[i], symbol);
@@ -125,7 +162,7 @@ static void print_other_cpus(u32 reported)
 		} else {
 			kprintf("CPU %u: RSP %016llx  RFLAGS %08llx\n", cpu,
 				(unsigned long long)frame->rsp, (unsigned long long)frame->rflags);
-			print_frames(frame->rip, false, frame->rbp);
+			print_frames(frame);
 		}
 		if (also[cpu][0])
 			kprintf("CPU %u: in a panic of its own: %s\n", cpu, also[cpu]);
@@ -169,13 +206,61 @@ void panic_own(const char *fmt, ...)
 	va_end(args);
 }
 
-/*
- * Everything between the first instruction of a panic and its message: whoever comes here a second
- * time has nothing more to say than that.
- */
-void panic_begin(const char *prefix, const char *fmt, va_list args)
+static void first_panic(const struct trap_frame *frame, const char *prefix, const char *fmt,
+			va_list args) __printf_like(3, 0);
+
+static void first_panic(const struct trap_frame *frame, const char *prefix, const char *fmt,
+			va_list args)
+{
+	size_t len;
+
+	first.frame = *frame;
+	len = (size_t)snprintf(first.message, sizeof(first.message), "%s", prefix);
+	len = MIN(len, sizeof(first.message) - 1);
+	vsnprintf(first.message + len, sizeof(first.message) - len, fmt, args);
+	first.message_is_whole = true;
+	klog(LOG_EMERG, "panic", "%s", first.message);
+	if (test_suite)
+		kprintf("while test %s.%s was running\n", test_suite, test_name);
+	print_registers(frame);
+	if (about != smp_processor_id())
+		kprintf("CPU %u, noticed by CPU %u\n", about, smp_processor_id());
+	kprintf("backtrace:\n");
+	print_frames(frame);
+	print_other_cpus(about);
+	print_memory();
+}
+
+static void print_where(const char *which, const struct trap_frame *frame)
+{
+	char symbol[SYMBOL_BYTES];
+
+	format_place(frame, symbol, sizeof(symbol));
+	kprintf("%s at [%016llx] %s\n", which, (unsigned long long)frame->rip, symbol);
+}
+
+/* The first's message comes first, before anything new is looked at. */
+static void nested_panic(const struct trap_frame *frame, const char *prefix, const char *fmt,
+			 va_list args) __printf_like(3, 0);
+
+static void nested_panic(const struct trap_frame *frame, const char *prefix, const char *fmt,
+			 va_list args)
 {
 	char message[MESSAGE_BYTES];
+
+	klog(LOG_EMERG, "panic", "panic inside a panic; the first%s: %s",
+	     first.message_is_whole ? "" : ", of which no more is known", first.message);
+	vsnprintf(message, sizeof(message), fmt, args);
+	klog(LOG_EMERG, "panic", "the second: %s%s", prefix, message);
+	if (test_suite)
+		kprintf("while test %s.%s was running\n", test_suite, test_name);
+	print_where("the second", frame);
+	print_where("the first ", &first.frame);
+}
+
+_Noreturn void panic_at(const struct trap_frame *frame, const char *prefix, const char *fmt,
+			va_list args)
+{
 	va_list copy;
 	u32 before;
 
@@ -184,52 +269,36 @@ void panic_begin(const char *prefix, const char *fmt, va_list args)
 	vpanic_own(fmt, copy);
 	va_end(copy);
 	before = depth++;
-	if (before == 0)
+	if (before == 0) {
+		about = about == NO_CPU ? smp_processor_id() : about;
 		smp_stop_others();
+	}
 	printk_panic_mode();
-	if (before >= 2)
-		machine_exit(EXIT_PANIC_CODE);
-	vsnprintf(message, sizeof(message), fmt, args);
-	klog(LOG_EMERG, "panic", "%s%s%s", before ? "panic inside a panic: " : "", prefix, message);
-	if (before)
-		machine_exit(EXIT_PANIC_CODE);
-}
-
-static _Noreturn void finish(u32 reported)
-{
-	print_other_cpus(reported);
-	print_memory();
-	kprintf("---[ end of panic ]---\n");
+	if (before == 0)
+		first_panic(frame, prefix, fmt, args);
+	else if (before == 1)
+		nested_panic(frame, prefix, fmt, args);
+	if (before < 2)
+		kprintf("---[ end of panic ]---\n");
 	machine_exit(EXIT_PANIC_CODE);
 }
 
-static void print_place(u64 rip, bool rip_is_return, u64 rsp, u64 rbp)
+void panic_entered(const struct trap_frame *frame, va_list args)
 {
-	kprintf("RIP %016llx  RSP %016llx  RBP %016llx\n", (unsigned long long)rip,
-		(unsigned long long)rsp, (unsigned long long)rbp);
-	kprintf("CR2 %016llx  CR3 %016llx  CR4 %08llx  CPU %u\n", (unsigned long long)read_cr2(),
-		(unsigned long long)read_cr3(), (unsigned long long)read_cr4(), smp_processor_id());
-	kprintf("backtrace:\n");
-	print_frames(rip, rip_is_return, rbp);
+	const char *fmt = va_arg(args, const char *);
+
+	panic_at(frame, "", fmt, args);
 }
 
-_Noreturn void panic_end(const void *frame_address)
-{
-	/* frame[0] is the caller's rbp, frame[1] the return address, and above it is its stack. */
-	const u64 *frame = frame_address;
-
-	print_place(frame[1], true, (u64)(frame + 2), frame[0]);
-	finish(smp_processor_id());
-}
-
-__noinline _Noreturn void panic(const char *fmt, ...)
+_Noreturn void panic_trap_of(u32 cpu, const struct trap_frame *frame, const char *fmt, ...)
 {
 	va_list args;
 
+	/* The caller owns the panic: panic_own(). */
+	about = cpu;
 	va_start(args, fmt);
-	panic_begin("", fmt, args);
-	va_end(args);
-	panic_end(__builtin_frame_address(0));
+	panic_at(frame, "", fmt, args);
+	/* cppcheck-suppress va_end_missing ; there is no way back */
 }
 
 _Noreturn void panic_trap(const struct trap_frame *frame, const char *fmt, ...)
@@ -237,24 +306,6 @@ _Noreturn void panic_trap(const struct trap_frame *frame, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	panic_begin("", fmt, args);
-	va_end(args);
-	print_registers(frame);
-	print_place(frame->rip, false, frame->rsp, frame->rbp);
-	finish(smp_processor_id());
-}
-
-_Noreturn void panic_trap_of(u32 cpu, const struct trap_frame *frame, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	panic_begin("", fmt, args);
-	va_end(args);
-	print_registers(frame);
-	kprintf("RIP %016llx  RSP %016llx  RBP %016llx\nCPU %u, noticed by CPU %u\nbacktrace:\n",
-		(unsigned long long)frame->rip, (unsigned long long)frame->rsp,
-		(unsigned long long)frame->rbp, cpu, smp_processor_id());
-	print_frames(frame->rip, false, frame->rbp);
-	finish(cpu);
+	panic_at(frame, "", fmt, args);
+	/* cppcheck-suppress va_end_missing ; there is no way back */
 }

@@ -5,6 +5,10 @@
  * under one lock with interrupts off, so that lines of different CPUs do not mix. What does not
  * fit into the buffer is cut, and "..." stands where it was.
  *
+ * A log line quotes what comes from outside: command lines, firmware tables. So whatever is no
+ * printable ASCII is written as \xNN there: nothing that is only reported reaches the terminal as a
+ * command. Text for the console goes out as it is; screens are made of such commands.
+ *
  * Printing must work everywhere, and that is what the lock is built for. Somebody may be
  * printing already and never finish: this CPU, if an exception strikes inside the serial driver,
  * or another one that has died. So the lock is only ever tried, for a bounded time, and then the
@@ -39,6 +43,7 @@ static struct spinlock console_lock = {
 static bool at_line_start = true;           /* guarded by console_lock */
 static enum log_level max_level = LOG_INFO; /* a word that one option sets at boot */
 static bool panicking;
+static void (*divert)(const char *bytes, size_t len); /* the monitor's thread */
 static struct printk_stats stats; /* atomic: figures */
 
 static bool console_try_lock(void)
@@ -93,8 +98,35 @@ static size_t mark_cut(char *buf, size_t size, size_t need, const char *mark)
 	return size - 1;
 }
 
+size_t printk_escape(char *buf, size_t size, const char *text, size_t len)
+{
+	size_t need = 0, end = 0;
+
+	if (size == 0)
+		return 0;
+	for (size_t i = 0; i < len; i++) {
+		bool printable = text[i] >= ' ' && text[i] <= '~';
+		size_t width = printable ? 1 : 4;
+
+		if (need + width < size) {
+			if (printable)
+				buf[need] = text[i];
+			else
+				snprintf(buf + need, size - need, "\\x%02x", (u8)text[i]);
+			end = need + width;
+		} else if (end < size - 1) {
+			memset(buf + end, '.', size - 1 - end);
+			end = size - 1;
+		}
+		need += width;
+	}
+	buf[end] = '\0';
+	return need;
+}
+
 void vklog(enum log_level level, const char *subsystem, const char *fmt, va_list args)
 {
+	char text[LOG_LINE_BYTES];
 	char line[LOG_LINE_BYTES + 1]; /* and the newline, which is never cut */
 	u64 us = time_since_entry_ns() / 1000;
 	size_t len;
@@ -107,7 +139,8 @@ void vklog(enum log_level level, const char *subsystem, const char *fmt, va_list
 	len = (size_t)snprintf(line, LOG_LINE_BYTES,
 			       "[%5llu.%06llu] %.16s: ", (unsigned long long)(us / 1000000),
 			       (unsigned long long)(us % 1000000), subsystem);
-	len += (size_t)vsnprintf(line + len, LOG_LINE_BYTES - len, fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
+	len += printk_escape(line + len, LOG_LINE_BYTES - len, text, strlen(text));
 	len = mark_cut(line, LOG_LINE_BYTES, len, "...");
 	line[len++] = '\n';
 	console_put(line, len, true);
@@ -132,7 +165,11 @@ void vkprintf(const char *fmt, va_list args)
 	char text[CONSOLE_TEXT_BYTES];
 	size_t len = (size_t)vsnprintf(text, sizeof(text), fmt, args);
 
-	console_put(text, mark_cut(text, sizeof(text), len, "...\n"), false);
+	len = mark_cut(text, sizeof(text), len, "...\n");
+	if (divert && !__atomic_load_n(&panicking, __ATOMIC_RELAXED))
+		divert(text, len);
+	else
+		console_put(text, len, false);
 }
 
 void kprintf(const char *fmt, ...)
@@ -144,9 +181,19 @@ void kprintf(const char *fmt, ...)
 	va_end(args);
 }
 
+void printk_divert(void (*fn)(const char *bytes, size_t len))
+{
+	divert = fn;
+}
+
 void console_write(const char *text)
 {
 	console_put(text, strlen(text), false);
+}
+
+void console_write_bytes(const char *bytes, size_t len)
+{
+	console_put(bytes, len, false);
 }
 
 struct printk_stats printk_stats(void)

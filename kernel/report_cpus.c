@@ -39,7 +39,7 @@ int command_cpus(int argc, char **argv)
 	char thread[24];
 
 	if (argc != 1)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 1);
 	kprintf("%u of %u CPUs online\n", nr_cpus_online(), topology->nr_cpus);
 	kprintf(" cpu  apic  node   heartbeat  thread            state\n");
 	for (u32 cpu = 0; cpu < topology->nr_cpus; cpu++) {
@@ -61,7 +61,7 @@ int command_irqs(int argc, char **argv)
 	u32 cpu;
 
 	if (argc != 1)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 1);
 	kprintf(" cpu");
 	for (u32 kind = 0; kind < NR_CPU_IRQ_KINDS; kind++)
 		kprintf(" %9s", irq_names[kind]);

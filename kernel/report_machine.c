@@ -6,6 +6,7 @@
  * Linux.
  */
 #include <arch/page.h>
+#include <base/format.h>
 #include <kernel/acpi.h>
 #include <kernel/memory_map.h>
 #include <kernel/panic.h>
@@ -58,9 +59,10 @@ static void print_ranges(void)
 
 	kprintf("memory ranges:\n");
 	while (memblock_next_ram(&cursor, &range))
-		kprintf("node %d: [mem 0x%016llx-0x%016llx] %llu pages\n", range.nid,
+		kprintf("node %d: [mem 0x%016llx-0x%016llx] %llu page%s\n", range.nid,
 			(unsigned long long)range.base, (unsigned long long)range.end - 1,
-			(unsigned long long)((range.end - range.base) >> PAGE_SHIFT));
+			(unsigned long long)((range.end - range.base) >> PAGE_SHIFT),
+			plural((range.end - range.base) >> PAGE_SHIFT));
 }
 
 static void print_cpus_and_domains(const struct numa_topology *topology)
@@ -201,7 +203,7 @@ int command_numa(int argc, char **argv)
 	u32 nr = topology->nr_nodes;
 
 	if (argc != 1)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 1);
 	if (nr == 1)
 		kprintf("available: 1 nodes (0)\n");
 	else
@@ -217,47 +219,72 @@ int command_numa(int argc, char **argv)
 	return 0;
 }
 
-/* Not part of the sum: what had no room in boot_info is in no map. */
-static void report_left_out(void)
-{
-	const struct boot_info *info = machine_memory_map.info;
+/* At boot the accounting is the log's; as a report it is the console's, whatever the log level. */
+static void say_in_log(enum log_level level, const char *fmt, ...) __printf_like(2, 3);
+static void say_at_console(enum log_level level, const char *fmt, ...) __printf_like(2, 3);
 
-	if (info->nr_ram_left_out)
-		klog(LOG_WARN, "acct",
-		     "besides, %u ranges of RAM, %llu KiB, are left out: the firmware's map has "
-		     "more than %d",
-		     info->nr_ram_left_out, (unsigned long long)info->ram_left_out_bytes >> 10,
-		     BOOT_MAX_MEM);
+static void say_in_log(enum log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vklog(level, "acct", fmt, args);
+	va_end(args);
 }
 
-void check_accounting(void)
+static void say_at_console(enum log_level level, const char *fmt, ...)
 {
-	struct page_accounting acct;
+	va_list args;
+
+	(void)level;
+	va_start(args, fmt);
+	vkprintf(fmt, args);
+	va_end(args);
+	kprintf("\n");
+}
+
+/* Where each page of the firmware's map went. Panics if the sum is not exact. */
+static void account(void (*say)(enum log_level level, const char *fmt, ...))
+{
+	const struct boot_info *info = machine_memory_map.info;
 	u64 firmware_pages = memory_map_pages(&machine_memory_map);
 	u64 cut_pages = memory_map_cut_pages(&machine_memory_map);
+	struct page_accounting acct;
 	u64 sum;
 
 	page_accounting(&acct);
 	sum = acct.managed_pages + cut_pages;
-	klog(LOG_INFO, "acct", "%8llu pages managed by the buddy allocator",
-	     (unsigned long long)acct.managed_pages);
+	say(LOG_INFO, "%8llu page%s managed by the buddy allocator",
+	    (unsigned long long)acct.managed_pages, plural(acct.managed_pages));
 	for (int owner = 0; owner < MEMBLOCK_NR_OWNERS; owner++) {
-		if (acct.reserved_pages[owner] == 0)
+		u64 pages = acct.reserved_pages[owner];
+
+		if (pages == 0)
 			continue;
-		sum += acct.reserved_pages[owner];
-		klog(LOG_INFO, "acct", "%8llu pages: %s",
-		     (unsigned long long)acct.reserved_pages[owner],
-		     memblock_owner_name((enum memblock_owner)owner));
+		sum += pages;
+		say(LOG_INFO, "%8llu page%s: %s", (unsigned long long)pages, plural(pages),
+		    memblock_owner_name((enum memblock_owner)owner));
 	}
 	if (cut_pages)
-		klog(LOG_INFO, "acct",
-		     "%8llu pages cut off by mem=", (unsigned long long)cut_pages);
-	report_left_out();
+		say(LOG_INFO, "%8llu page%s cut off by mem=", (unsigned long long)cut_pages,
+		    plural(cut_pages));
+	/* Not part of the sum: what had no room in boot_info is in no map. */
+	if (info->nr_ram_left_out)
+		say(LOG_WARN,
+		    "besides, %u range%s of RAM, %llu KiB in all, left out: the firmware's map has "
+		    "more than %d",
+		    info->nr_ram_left_out, plural(info->nr_ram_left_out),
+		    (unsigned long long)info->ram_left_out_bytes >> 10, BOOT_MAX_MEM);
 	if (sum != firmware_pages)
 		panic("acct: %llu pages in all, %llu in the firmware's map: WRONG",
 		      (unsigned long long)sum, (unsigned long long)firmware_pages);
-	klog(LOG_INFO, "acct", "%8llu pages in all, %llu in the firmware's map: exact",
-	     (unsigned long long)sum, (unsigned long long)firmware_pages);
+	say(LOG_INFO, "%8llu page%s in all, %llu in the firmware's map: exact",
+	    (unsigned long long)sum, plural(sum), (unsigned long long)firmware_pages);
+}
+
+void check_accounting(void)
+{
+	account(say_in_log);
 }
 
 int command_memblock(int argc, char **argv)
@@ -266,12 +293,13 @@ int command_memblock(int argc, char **argv)
 	phys_addr_t cursor = 0;
 
 	if (argc != 1)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 1);
 	while (memblock_next(&cursor, &range))
-		kprintf("[mem 0x%016llx-0x%016llx] node %d, %llu pages: %s\n",
+		kprintf("[mem 0x%016llx-0x%016llx] node %d, %llu page%s: %s\n",
 			(unsigned long long)range.base, (unsigned long long)range.end - 1,
 			range.nid, (unsigned long long)((range.end - range.base) >> PAGE_SHIFT),
+			plural((range.end - range.base) >> PAGE_SHIFT),
 			range.reserved ? memblock_owner_name(range.owner) : "free at boot");
-	check_accounting();
+	account(say_at_console);
 	return 0;
 }

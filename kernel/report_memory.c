@@ -38,7 +38,7 @@ int command_buddyinfo(int argc, char **argv)
 	u32 type = 0;
 
 	if (argc != 1)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 1);
 	while (next_zone(&nid, &type, &zone)) {
 		if (zone.managed_pages == 0)
 			continue;
@@ -85,7 +85,7 @@ int command_zoneinfo(int argc, char **argv)
 	u32 type = 0;
 
 	if (argc != 1)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 1);
 	while (next_zone(&nid, &type, &zone))
 		print_zone(&zone);
 	return 0;
@@ -103,7 +103,7 @@ int command_meminfo(int argc, char **argv)
 	int nid;
 
 	if (argc != 1)
-		return command_usage(argv[0]);
+		return command_usage(argc, argv, 1);
 	for_each_node(nid) {
 		if (!node_snapshot(nid, &node))
 			continue;

@@ -3,8 +3,10 @@
  *
  * The watchdog is the tick: it compares the time with the running case's deadline and panics over
  * the interrupted code, so that the backtrace shows where the case hangs. A case that hangs
- * with interrupts off is not seen by it; the launcher's time limit catches that one.
+ * with interrupts off is not seen by it; for that one the launcher has a time limit, and sends an NMI
+ * when it is over. Either way the panic names the case: it is told which one runs.
  */
+#include <kernel/monitor.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/test.h>
@@ -35,6 +37,11 @@ void ktest_write(const char *text)
 	console_write(text);
 }
 
+bool ktest_env_interrupted(void)
+{
+	return monitor_interrupted();
+}
+
 void ktest_env_run(const struct ktest_case *c, struct ktest *t)
 {
 	u64 limit = c->limit_seconds ? c->limit_seconds : KTEST_DEFAULT_LIMIT_SECONDS;
@@ -43,9 +50,11 @@ void ktest_env_run(const struct ktest_case *c, struct ktest *t)
 	watched.t = t;
 	watched.limit_seconds = limit;
 	watched.deadline_ns = start_ns + limit * NS_PER_SECOND;
+	panic_set_test(t->suite, t->name);
 	tick_set_handler(watch);
 	c->run(t);
 	tick_set_handler(NULL);
+	panic_set_test(NULL, NULL);
 
 	took_ns = time_since_entry_ns() - start_ns;
 	if (took_ns > SLOW_CASE_NS)

@@ -230,9 +230,17 @@ static void run_suite(const char *globs, const struct ktest_suite *suite, u32 nu
 	write_line(INDENT, "KTAP version 1");
 	write_line(INDENT, "# Subtest: %s", suite->name);
 	write_line(INDENT, "1..%u", count_chosen(globs, suite));
-	for (u32 i = 0; i < suite->nr_cases; i++)
-		if (chosen(globs, suite, &suite->cases[i]))
+	for (u32 i = 0; i < suite->nr_cases && !total->interrupted; i++) {
+		if (!chosen(globs, suite, &suite->cases[i]))
+			continue;
+		total->interrupted = ktest_env_interrupted();
+		if (!total->interrupted)
 			run_case(suite, &suite->cases[i], ++nr, seed, &summary);
+	}
+	if (total->interrupted) {
+		write_line(INDENT, "Bail out! interrupted");
+		summary.failed++;
+	}
 
 	write_line("", "%s %u %s%s", summary.failed ? "not ok" : "ok", number, suite->name,
 		   summary.failed + summary.passed == 0 ? " # SKIP every case" : "");
@@ -252,7 +260,7 @@ struct ktest_summary ktest_run(const char *globs, u64 seed)
 	all = globs = globs ? globs : "";
 	write_line("", "KTAP version 1");
 	write_line("", "1..%u", count_top_level(globs));
-	while ((suite = next_suite(globs, suite)))
+	while (!total.interrupted && (suite = next_suite(globs, suite)))
 		run_suite(globs, suite, ++number, seed, &total);
 	while (glob_next(&globs, &glob, &len)) {
 		if (!glob_chooses_nothing(glob, len))
@@ -269,4 +277,10 @@ struct ktest_summary ktest_run(const char *globs, u64 seed)
 	write_line("", "# Totals: pass:%u fail:%u skip:%u", total.passed, total.failed,
 		   total.skipped);
 	return total;
+}
+
+const char *ktest_suite_name(u32 i)
+{
+	return i < (u32)(__stop_ktest_suites - __start_ktest_suites) ? __start_ktest_suites[i]->name
+								     : NULL;
 }

@@ -255,12 +255,20 @@ static void run_on_zones(const struct invariant *invariant, struct check *c)
 
 bool mm_check(struct check_report *report)
 {
+	return mm_check_until(report, NULL);
+}
+
+bool mm_check_until(struct check_report *report, bool (*stop)(void))
+{
 	const struct invariant *invariant;
 
 	memset(report, 0, sizeof(*report));
 	for (u32 i = 0; (invariant = invariant_at(i)) != NULL; i++) {
 		struct check c = {.id = invariant->id, .report = report};
 
+		report->stopped = stop && stop();
+		if (report->stopped)
+			return false;
 		if (invariant->run)
 			invariant->run(&c);
 		else

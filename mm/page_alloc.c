@@ -126,13 +126,14 @@ static struct page *take_from_zonelist(const struct alloc_context *ac, enum zone
 }
 
 /* One line for the request, one for each zone it could have used. */
-static void report_failure(const struct alloc_context *ac, uintptr_t call_site)
+static __noinline void report_failure(const struct alloc_context *ac, uintptr_t call_site)
 {
-	char gfp_text[96];
+	char gfp_text[96], caller[OS_CALLER_BYTES];
 
 	gfp_format(ac->gfp, gfp_text, sizeof(gfp_text));
-	os_log(OS_LOG_WARN, "mm", "allocation failed: order %u, %s, from node %d, by 0x%lx",
-	       ac->order, gfp_text, ac->preferred_nid, (unsigned long)call_site);
+	os_describe_caller(call_site, caller, sizeof(caller));
+	os_log(OS_LOG_WARN, "mm", "allocation failed: order %u, %s, from node %d, by %s", ac->order,
+	       gfp_text, ac->preferred_nid, caller);
 	for (u32 i = 0; i < ac->zonelist->nr; i++) {
 		const struct zone *zone = ac->zonelist->ref[i].zone;
 
@@ -148,6 +149,16 @@ static void report_failure(const struct alloc_context *ac, uintptr_t call_site)
 	}
 }
 
+static __noinline void report_bad_request(const char *wrong, int nid, gfp_t gfp, unsigned int order,
+					  uintptr_t call_site)
+{
+	char caller[OS_CALLER_BYTES];
+
+	os_describe_caller(call_site, caller, sizeof(caller));
+	os_log(OS_LOG_ERR, "mm", "bad request: %s (node %d, gfp 0x%x, order %u, by %s)", wrong, nid,
+	       gfp, order, caller);
+}
+
 /* Everything a caller can get wrong, in one line each. */
 static bool request_is_valid(int nid, gfp_t gfp, unsigned int order, uintptr_t call_site)
 {
@@ -160,8 +171,7 @@ static bool request_is_valid(int nid, gfp_t gfp, unsigned int order, uintptr_t c
 	else if (gfp & ~__GFP_ALL)
 		wrong = "unknown gfp flag";
 	if (wrong)
-		os_log(OS_LOG_ERR, "mm", "bad request: %s (node %d, gfp 0x%x, order %u, by 0x%lx)",
-		       wrong, nid, gfp, order, (unsigned long)call_site);
+		report_bad_request(wrong, nid, gfp, order, call_site);
 	return wrong == NULL;
 }
 
@@ -280,51 +290,60 @@ static const char *reserved_for(pfn_t pfn)
 }
 
 /* Says what the page really is, and does not return. */
-static _Noreturn void report_bad_free(const struct page *page, unsigned int order,
-				      uintptr_t call_site)
+static __noinline _Noreturn void report_bad_free(const struct page *page, unsigned int order,
+						 uintptr_t call_site)
 {
 	unsigned long long pfn = page_to_pfn(page);
 	const struct page *head;
+	char caller[OS_CALLER_BYTES];
 
+	os_describe_caller(call_site, caller, sizeof(caller));
 	switch (page->state) {
 	case PAGE_FREE:
 		os_panic("double free: pfn 0x%llx (node %u, zone %s) heads a free block of order "
-			 "%u; freed with order %u by 0x%lx",
-			 pfn, page->nid, zone_type_name(page->zone), page->order, order,
-			 (unsigned long)call_site);
+			 "%u; freed with order %u by %s",
+			 pfn, page->nid, zone_type_name(page->zone), page->order, order, caller);
 	case PAGE_PCP:
 		os_panic("double free: pfn 0x%llx (node %u, zone %s) is on a per-CPU list of order "
-			 "%u; freed with order %u by 0x%lx",
-			 pfn, page->nid, zone_type_name(page->zone), page->order, order,
-			 (unsigned long)call_site);
+			 "%u; freed with order %u by %s",
+			 pfn, page->nid, zone_type_name(page->zone), page->order, order, caller);
 	case PAGE_ALLOCATED:
 		os_panic("wrong order: pfn 0x%llx (node %u, zone %s) was allocated with order %u, "
-			 "freed with order %u by 0x%lx",
-			 pfn, page->nid, zone_type_name(page->zone), page->order, order,
-			 (unsigned long)call_site);
+			 "freed with order %u by %s",
+			 pfn, page->nid, zone_type_name(page->zone), page->order, order, caller);
 	case PAGE_RESERVED:
 		os_panic("free of a reserved page: pfn 0x%llx (node %u) belongs to: %s; freed with "
-			 "order %u by 0x%lx",
-			 pfn, page->nid, reserved_for(pfn), order, (unsigned long)call_site);
+			 "order %u by %s",
+			 pfn, page->nid, reserved_for(pfn), order, caller);
 	case PAGE_TAIL:
 		head = block_head(page);
 		if (head && head->state != PAGE_ALLOCATED)
 			os_panic("double free: pfn 0x%llx is inside a free block (head pfn 0x%llx, "
-				 "order %u); freed with order %u by 0x%lx",
+				 "order %u); freed with order %u by %s",
 				 pfn, (unsigned long long)page_to_pfn(head), head->order, order,
-				 (unsigned long)call_site);
+				 caller);
 		if (head)
 			os_panic(
 				"free of a page inside a block: pfn 0x%llx (head pfn 0x%llx, order "
-				"%u); freed with order %u by 0x%lx",
+				"%u); freed with order %u by %s",
 				pfn, (unsigned long long)page_to_pfn(head), head->order, order,
-				(unsigned long)call_site);
+				caller);
 		break;
 	default:
 		break;
 	}
-	os_panic("free of pfn 0x%llx, which is %s (state %u); freed with order %u by 0x%lx", pfn,
-		 page_state_name(page->state), page->state, order, (unsigned long)call_site);
+	os_panic("free of pfn 0x%llx, which is %s (state %u); freed with order %u by %s", pfn,
+		 page_state_name(page->state), page->state, order, caller);
+}
+
+/* Not even the address of a struct page, or of a page. */
+static __noinline _Noreturn void report_bad_address(const void *addr, const char *what,
+						    unsigned int order, uintptr_t call_site)
+{
+	char caller[OS_CALLER_BYTES];
+
+	os_describe_caller(call_site, caller, sizeof(caller));
+	os_panic("free of %p, which is %s; freed with order %u by %s", addr, what, order, caller);
 }
 
 /* An address that is no multiple of the size has no frame number to ask about. */
@@ -341,8 +360,7 @@ static __noinline void free_block(struct page *page, unsigned int order, uintptr
 	bool good;
 
 	if (unlikely(!is_struct_page(page)))
-		os_panic("free of %p, which is no struct page; freed with order %u by 0x%lx",
-			 (void *)page, order, (unsigned long)call_site);
+		report_bad_address(page, "no struct page", order, call_site);
 
 	zone = page_zone(page);
 	if (order <= PCP_MAX_ORDER && page->head == PAGE_HEAD(PAGE_ALLOCATED, order) &&
@@ -383,8 +401,7 @@ void __free_pages(struct page *page, unsigned int order)
 void free_pages(void *addr, unsigned int order)
 {
 	if (unlikely(!IS_ALIGNED((uintptr_t)addr, PAGE_SIZE)))
-		os_panic("free of %p, which is inside a page; freed with order %u by 0x%lx", addr,
-			 order, (unsigned long)os_call_site());
+		report_bad_address(addr, "inside a page", order, os_call_site());
 	if (addr)
 		free_from(virt_to_page(addr), order, os_call_site());
 }

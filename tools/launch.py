@@ -73,11 +73,12 @@ def interactive(command, workdir):
     return guest.SUCCESS if status in (0, qemu.EXIT_SUCCESS) else guest.FAILURE
 
 
-def captured(command, options):
+def captured(command, options, workdir):
     def show(line):
         print(line, flush=True)
 
-    outcome = guest.run(command, options.timeout, test=options.test, on_line=show)
+    outcome = guest.run(command, options.timeout, test=options.test, on_line=show,
+                        control=qemu.control_socket(workdir))
     word = "passed" if outcome.code == guest.SUCCESS else "FAILED"
     print(f"launch: {word} ({outcome.seconds:.1f} s): {outcome.reason}", flush=True)
     return outcome.code
@@ -109,7 +110,7 @@ def main():
             if options.gdb:
                 print("Halted. In another terminal: make gdb", flush=True)
             if captures:
-                return captured(command, options)
+                return captured(command, options, workdir)
             return interactive(command, workdir)
     except (topology.TopologyError, qemu.SetupError) as error:
         print(f"launch: {error}", file=sys.stderr)

@@ -4,7 +4,8 @@
  *	vector 0 .. 31    exceptions of the CPU; the NMI among them is a message from another CPU
  *	       others     interrupts: irq.c
  *
- * The kernel handles no exception: each is a defect, and the panic says in one line what it was.
+ * The kernel handles no exception: each is a defect, and the panic says in one line what it was. So is
+ * an NMI: under QEMU the launcher sends one to a guest that has hung, to hear where.
  * All gates are interrupt gates, so handlers run with interrupts off and never nest, except that an
  * exception may hit a handler; NMI, debug, double fault and machine check have stacks of their own
  * (gdt.c).

@@ -15,4 +15,10 @@
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list args) __printf_like(3, 0);
 int snprintf(char *buf, size_t size, const char *fmt, ...) __printf_like(3, 4);
 
+/* "%u page%s", n, plural(n): 1 page, 2 pages, 0 pages. */
+static inline const char *plural(u64 n)
+{
+	return n == 1 ? "" : "s";
+}
+
 #endif

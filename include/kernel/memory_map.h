@@ -32,6 +32,13 @@ bool memory_map_next(const struct memory_map *map, phys_addr_t *cursor,
 bool memory_map_next_kept(const struct memory_map *map, phys_addr_t *cursor,
 			  struct memory_map_range *range);
 
+/*
+ * What the firmware says of a page: enum boot_mem_type or another number of the firmware's, 0:
+ * nothing. Where ranges contradict each other it is RAM only if all say so. *next: the first page
+ * after it where that may be different.
+ */
+u32 memory_map_type(const struct memory_map *map, pfn_t pfn, pfn_t *next);
+
 u64 memory_map_pages(const struct memory_map *map);     /* all RAM of the map */
 u64 memory_map_cut_pages(const struct memory_map *map); /* of it, what mem= cuts off */
 

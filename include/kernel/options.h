@@ -8,13 +8,16 @@
 #include <base/types.h>
 #include <mm/policy.h>
 
-#define OPTION_TEXT_BYTES 1024
+#define OPTION_TEXT_BYTES    1024
+#define OPTION_REFUSED_BYTES 96
 
 struct options {
 	bool test; /* run the suites, print KTAP, exit */
 	char test_globs[OPTION_TEXT_BYTES];
 	char run[OPTION_TEXT_BYTES]; /* monitor commands; empty: none */
 	bool monitor;                /* go on into the monitor after run= */
+	/* Why a test or run= that was asked for will not be what was meant; empty: nothing is wrong */
+	char refused_request[OPTION_REFUSED_BYTES];
 	u64 seed;
 	u64 mem_bytes;       /* 0: all */
 	u64 min_free_kbytes; /* 0: computed */
@@ -30,17 +33,23 @@ extern struct options options;
 
 /*
  * Reads words `key` or `key=value` (quotes keep spaces: run="a; b" or "run=a; b") over the
- * current values, so that a later command line wins. Each unknown key is one warning that names
- * the nearest known one; each bad value one error that names the allowed ones, and the
- * previous value stands. Returns how many words were not accepted.
+ * current values, so that a later command line wins. Each unknown key is one warning, with the known
+ * one that may have been meant; each bad value one error that names the allowed ones, and the
+ * previous value stands. Of many, the first OPTION_COMPLAINTS are said and the others counted.
+ * Returns how many words were not accepted.
+ *
+ * A `test` or `run=` among those is kept in refused_request: a script waits for what it asked for,
+ * and must not be left at a prompt.
  */
+#define OPTION_COMPLAINTS 8
 u32 options_parse(struct options *out, const char *cmdline);
 
 /*
  * The same for a line that comes from outside: `text` has room for `size` bytes, the last of them a
  * NUL, and the line had `length`. Of one that was cut, the last word is left out, since it may be
  * half of one; what stands behind a NUL is not read. Either is one error in the log; `whose`
- * says there which line it was.
+ * says there which line it was. What was lost may have been a `test` or `run=`, and counts as one
+ * that was refused unless the line as far as it was read has one, or `monitor`.
  */
 u32 options_parse_line(struct options *out, const char *whose, char *text, size_t size,
 		       size_t length);
@@ -57,7 +66,7 @@ struct option_description {
 bool option_describe(u32 i, struct option_description *out);
 /* Its value in `from`, as it would stand on the command line; empty if not given. */
 void option_value(u32 i, const struct options *from, char *buf, size_t size);
-/* The known key that a mistyped one most likely means. */
+/* The known key that a mistyped one most likely means; NULL: none comes near it. */
 const char *option_nearest(const char *key);
 
 /* Prints the table: name, allowed values, default, sentence. */

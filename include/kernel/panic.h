@@ -8,7 +8,7 @@
 
 struct trap_frame;
 
-/* Never returns; a panic inside a panic prints what it can and exits at once. */
+/* Never returns; a panic inside a panic prints both messages and exits. Any context. */
 _Noreturn void panic(const char *fmt, ...) __printf_like(1, 2);
 /* The same for an exception: registers and backtrace are those of the frame. */
 _Noreturn void panic_trap(const struct trap_frame *frame, const char *fmt, ...) __printf_like(2, 3);
@@ -23,16 +23,15 @@ _Noreturn void panic_trap_of(u32 cpu, const struct trap_frame *frame, const char
  */
 void panic_own(const char *fmt, ...) __printf_like(1, 2);
 
-/*
- * panic() in its two halves, for other functions that mean it: the message, then everything else.
- * frame_address is the function's own __builtin_frame_address(0), so that the backtrace starts
- * with who called it; it must not be inlined.
- */
-void panic_begin(const char *prefix, const char *fmt, va_list args) __printf_like(2, 0);
-_Noreturn void panic_end(const void *frame_address);
+/* What both come to, for other functions that mean it; `prefix` goes before the message. */
+_Noreturn void panic_at(const struct trap_frame *frame, const char *prefix, const char *fmt,
+			va_list args) __printf_like(3, 0);
 
 /* The memory manager is up: a panic may look at its zones from now on. */
 void panic_memory_ready(void);
+
+/* A panic from now on says that this test was running; NULL: none. */
+void panic_set_test(const char *suite, const char *name);
 
 /* "name+0x12/0x80" for a kernel address, or its hex digits. */
 void symbol_format(uintptr_t addr, char *buf, size_t size);

@@ -20,5 +20,8 @@ int split_words(char *line, char **words, int max);
 /* How many characters must be inserted, deleted or replaced to turn one word into the other.
  * Only the first 31 characters of each count. */
 u32 edit_distance(const char *a, const char *b);
+/* May somebody who typed this have meant that? One slip in the first three letters, one more for each
+ * three that follow: a swap of two letters is two slips. */
+bool is_near(const char *typed, const char *known);
 
 #endif

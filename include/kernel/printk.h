@@ -3,7 +3,8 @@
  *
  * Any context, also before anything else is set up and during a panic. Lines above the
  * log level (option loglevel, default 6) are not printed; no level hides LOG_EMERG. Text that is
- * longer than a buffer of fixed size is cut, and ends with "...".
+ * longer than a buffer of fixed size is cut, and ends with "...". In log lines, what is not printable
+ * ASCII stands as \xNN.
  */
 #ifndef KERNEL_PRINTK_H
 #define KERNEL_PRINTK_H
@@ -28,8 +29,20 @@ void klog_set_level(enum log_level level);
 /* Text for the person at the console: no time stamp, no level, newlines as given. */
 void kprintf(const char *fmt, ...) __printf_like(1, 2);
 void vkprintf(const char *fmt, va_list args) __printf_like(1, 0);
-/* Text of any length, as it is. */
+/* Text of any length, as it is, past whoever kprintf() is diverted to. */
 void console_write(const char *text);
+void console_write_bytes(const char *bytes, size_t len);
+/*
+ * From now on kprintf() hands its text to fn, NULL: prints it. For who pages or prefixes what a
+ * command prints; one thread's, and off in a panic.
+ */
+void printk_divert(void (*fn)(const char *bytes, size_t len));
+
+/*
+ * Copies `len` characters so that a terminal shows them and does nothing else: what is not printable
+ * ASCII as \xNN, whole or not at all. Ends with NUL; returns the length that the whole has.
+ */
+size_t printk_escape(char *buf, size_t size, const char *text, size_t len);
 
 struct printk_stats {
 	u64 lines;      /* log lines printed */

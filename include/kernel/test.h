@@ -120,8 +120,12 @@ void ktest_skip(struct ktest *t, const char *fmt, ...) __printf_like(2, 3);
 		return;                     \
 	} while (0)
 
+/* The i-th suite in the order of the link; NULL past the end. */
+const char *ktest_suite_name(u32 i);
+
 struct ktest_summary {
 	u32 passed, failed, skipped;
+	bool interrupted; /* by the person who watches: counts as one that failed */
 };
 
 /*
@@ -136,6 +140,7 @@ struct ktest_summary ktest_run(const char *globs, u64 seed);
  * ktest_write: text to the output, unchanged. ktest_env_run: runs one case under the watchdog.
  */
 void ktest_write(const char *text);
+bool ktest_env_interrupted(void); /* asked before each case */
 void ktest_env_run(const struct ktest_case *c, struct ktest *t);
 
 #endif

@@ -9,6 +9,7 @@
 struct check_report {
 	u32 run;         /* invariants executed */
 	u32 failed;      /* of them broken */
+	bool stopped;    /* not all were run */
 	u64 items;       /* pages, list entries, ranges looked at */
 	char first[192]; /* the first broken one: id, what, values */
 };
@@ -18,6 +19,8 @@ struct check_report {
  * other CPU allocates meanwhile. Each failure is also a log line. Returns true if all hold.
  */
 bool mm_check(struct check_report *report);
+/* The same until stop() says so, which is asked before each invariant; false then, too. */
+bool mm_check_until(struct check_report *report, bool (*stop)(void));
 
 /* The i-th invariant's id and sentence; false past the end. For `check list` and the docs. */
 bool mm_check_describe(u32 i, const char **id, const char **sentence);

@@ -75,6 +75,47 @@ bool zonelist_entry(int nid, bool this_node_only, u32 i, int *zone_nid, enum zon
 
 const char *zone_event_name(enum zone_event event);
 
+/* No frame: the highest number is none's. */
+#define NO_PFN (~(pfn_t)0)
+
+/* What one frame is. */
+struct page_snapshot {
+	pfn_t pfn;
+	enum page_state state;
+	int nid; /* this and the zone mean nothing for a hole */
+	enum zone_type zone;
+	u8 marks;
+	bool has_owner; /* taken at boot, and never the buddy allocator's */
+	enum memblock_owner owner;
+	/* The block it is in. */
+	pfn_t head_pfn; /* NO_PFN: none */
+	enum page_state head_state;
+	u32 order;
+	pfn_t next_pfn, prev_pfn; /* on the free list; NO_PFN: that is the list itself */
+	u64 arm_words[7];         /* of the frame's own struct page, as they are */
+};
+/* False: there is no struct page for this frame. */
+bool page_snapshot(pfn_t pfn, struct page_snapshot *out);
+
+/* A stretch of RAM of one node, one zone and one owner. */
+struct memory_piece {
+	pfn_t start, end;
+	int nid;
+	enum zone_type zone;
+	bool reserved; /* taken at boot, by `owner` */
+	enum memblock_owner owner;
+	/*
+	 * How many of its frames are in a block of each state, or RESERVED; end - start in all. TAIL:
+	 * in no block at all, which breaks PAGE-3.
+	 */
+	u64 pages[NR_PAGE_STATES];
+};
+/*
+ * The first piece of RAM in [*cursor, end), cut to that range and to a 4 MiB unit; moves *cursor to
+ * its end. False: there is no more. Visits each block once; holds the zone's lock for one unit.
+ */
+bool memory_next(pfn_t *cursor, pfn_t end, struct memory_piece *piece);
+
 /*
  * Where the firmware's RAM went, in pages. Invariant ACCT-1: ram == managed + sum of
  * reserved + lost, and lost is 0.

@@ -32,4 +32,11 @@ _Noreturn void os_panic(const char *fmt, ...) __printf_like(1, 2);
 /* The address that the current function returns to: who asked. */
 #define os_call_site() ((uintptr_t)__builtin_return_address(0))
 
+/*
+ * Who that is, for people: the function's name where the kernel knows it, else the address. At most
+ * `size` bytes with the final NUL; OS_CALLER_BYTES is room for most. Any context, os_log()'s too.
+ */
+#define OS_CALLER_BYTES 64
+void os_describe_caller(uintptr_t call_site, char *buf, size_t size);
+
 #endif

@@ -140,3 +140,10 @@ u32 edit_distance(const char *a, const char *b)
 	}
 	return row[b_len];
 }
+
+bool is_near(const char *typed, const char *known)
+{
+	size_t len = strnlen(typed, EDIT_DISTANCE_MAX);
+
+	return len > 0 && edit_distance(typed, known) <= 1 + (len - 1) / 3;
+}

@@ -55,6 +55,11 @@ void os_log(enum os_log_level level, const char *subsystem, const char *fmt, ...
 	va_end(args);
 }
 
+void os_describe_caller(uintptr_t call_site, char *buf, size_t size)
+{
+	snprintf(buf, size, "0x%lx", (unsigned long)call_site);
+}
+
 void klog(enum log_level level, const char *subsystem, const char *fmt, ...)
 {
 	va_list args;

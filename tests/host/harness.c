@@ -38,6 +38,11 @@ static void describe_end(struct ktest *t, int status)
 			   WEXITSTATUS(status));
 }
 
+bool ktest_env_interrupted(void)
+{
+	return false; /* Ctrl-C ends the process */
+}
+
 void ktest_env_run(const struct ktest_case *c, struct ktest *t)
 {
 	unsigned int limit = c->limit_seconds ? c->limit_seconds : KTEST_DEFAULT_LIMIT_SECONDS;

@@ -23,6 +23,9 @@ static void does_not_return(struct ktest *t, const char *kind)
 
 CRASH_SUITE(panic);
 CRASH_SUITE(nested_panic);
+CRASH_SUITE(debug);
+CRASH_SUITE(summary);
+CRASH_SUITE(mute);
 CRASH_SUITE(triple_fault);
 CRASH_SUITE(hang);
 CRASH_SUITE(stack);

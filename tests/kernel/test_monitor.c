@@ -2,11 +2,43 @@
  * The monitor: commands do what they say, and bad input is refused and changes nothing. The
  * commands print; what counts here are the counters behind them.
  */
+#include <base/format.h>
+#include <base/string.h>
 #include <kernel/monitor.h>
 #include <kernel/options.h>
+#include <kernel/printk.h>
 #include <kernel/test.h>
 #include <mm/inspect.h>
 #include <mm/numa.h>
+
+/* --- Commands inside a test print diagnostics, so that the plan around them can be read ----- */
+
+static bool at_line_start;
+static u64 bytes_said;
+
+static void as_diagnostics(const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (at_line_start)
+			ktest_write("  # ");
+		ktest_write((const char[]){bytes[i], '\0'});
+		at_line_start = bytes[i] == '\n';
+	}
+	bytes_said += len;
+}
+
+static u32 run(const char *text)
+{
+	u32 failed;
+
+	at_line_start = true;
+	printk_divert(as_diagnostics);
+	failed = monitor_run(text);
+	printk_divert(NULL);
+	if (!at_line_start)
+		ktest_write("\n");
+	return failed;
+}
 
 static u64 free_pages(void)
 {
@@ -37,44 +69,79 @@ static bool pages_to_spare(u64 pages)
 
 static void alloc_and_free_by_hand(struct ktest *t)
 {
-	u64 before = free_pages();
+	static const char *const alloc[] = {"alloc", "alloc 3",
+					    "alloc gfp=GFP_KERNEL|__GFP_ZERO 0"};
+	static const u32 order[] = {0, 3, 0};
+	u64 before = free_pages(), pages = 0;
+	char line[32];
+	int id[3];
 
 	if (!pages_to_spare(1024)) {
 		EXPECT(t, options.min_free_kbytes > 0 || options.mem_bytes > 0);
-		EXPECT(t, monitor_run("alloc") <= 1);
-		EXPECT_EQ(t, monitor_run("free all"), 0);
-		EXPECT_EQ(t, free_pages(), before);
 		return;
 	}
-	EXPECT_EQ(t, monitor_run("alloc"), 0);
-	EXPECT_EQ(t, free_pages(), before - 1);
-	EXPECT_EQ(t, monitor_run("alloc 3; alloc 0 gfp=GFP_KERNEL|__GFP_ZERO"), 0);
-	EXPECT_EQ(t, free_pages(), before - 10);
-	EXPECT_EQ(t, monitor_run("free all"), 0);
+	/* Who sits at the monitor may hold blocks of his own: ours are named by id. */
+	for (u32 i = 0; i < 3; i++) {
+		id[i] = lowest_free_handle();
+		ASSERT_TRUE(t, id[i] >= 0);
+		EXPECT_EQ(t, run(alloc[i]), 0);
+		pages += (u64)1 << order[i];
+		EXPECT_EQ(t, free_pages(), before - pages);
+	}
+	for (u32 i = 0; i < 3; i++) {
+		snprintf(line, sizeof(line), "free %d", id[i]);
+		EXPECT_EQ(t, run(line), 0);
+		EXPECT_EQ(t, run(line), 1); /* once */
+	}
 	EXPECT_EQ(t, free_pages(), before);
-	EXPECT_EQ(t, monitor_run("free all; ;; "), 0);
+	EXPECT_EQ(t, run("; ;; "), 0);
+	if (lowest_free_handle() == 0)
+		EXPECT_EQ(t, run("alloc; alloc 2; free all; free all"), 0);
+	EXPECT_EQ(t, free_pages(), before);
 }
 
 static void bad_input_is_refused(struct ktest *t)
 {
 	static const char *const bad[] = {
-		"nmua",          "numa 1",        "alloc 11",
-		"alloc -1",      "alloc x",       "alloc 0x",
-		"alloc node=64", "alloc node=-1", "alloc node=",
-		"alloc gfp=",    "alloc gfp=X",   "free",
-		"free 0",        "free 256",      "free -1",
-		"free a b",      "check all",     "help nothing",
-		"help a b",      "crash nothing", "test a b",
-		"buddyinfo all", "options x",     "policy x",
-		"poweroff now",  "reboot now",    "a b c d e f g h i j k l m n o p q",
+		"nmua",
+		"numa 1",
+		"alloc 11",
+		"alloc -1",
+		"alloc x",
+		"alloc 0x",
+		"alloc node=64",
+		"alloc node=-1",
+		"alloc node=",
+		"alloc gfp=",
+		"alloc gfp=X",
+		"free",
+		"free 255",
+		"free 256",
+		"free -1",
+		"free a b",
+		"check all",
+		"help nothing",
+		"help a b",
+		"crash nothing",
+		"test a b",
+		"buddyinfo all",
+		"options x",
+		"policy x",
+		"alloc 1 2 3",
+		"alloc node=0 node=0",
+		"alloc 0 gfp=GFP_KERNEL gfp=GFP_KERNEL",
+		"alloc nod=1",
+		"poweroff now",
+		"reboot now",
+		"a b c d e f g h i j k l m n o p q",
 	};
 	u64 before = free_pages();
 
 	for (u32 i = 0; i < ARRAY_SIZE(bad); i++)
-		EXPECT_MSG(t, monitor_run(bad[i]) == 1, "'%s' was accepted", bad[i]);
+		EXPECT_MSG(t, run(bad[i]) == 1, "'%s' was accepted", bad[i]);
 	EXPECT_EQ(t, free_pages(), before);
 	/* Each command of a line is on its own. */
-	EXPECT_EQ(t, monitor_run("nmua; free 0; check"), 2);
+	EXPECT_EQ(t, run("nmua; free 255; check"), 2);
 }
 
 /* For poweroff: a failure counts while its text runs, and a text inside does not count outside. */
@@ -82,7 +149,7 @@ static void failures_are_remembered(struct ktest *t)
 {
 	bool before = monitor_has_failed();
 
-	EXPECT_EQ(t, monitor_run("nmua; numa"), 1);
+	EXPECT_EQ(t, run("nmua; numa"), 1);
 	EXPECT_EQ(t, monitor_has_failed(), before);
 }
 
@@ -94,17 +161,91 @@ static void every_command_has_help(struct ktest *t)
 		EXPECT(t, command->sentence[0] != '\0' && command->arguments != NULL);
 		EXPECT(t, monitor_find(command->name) == command);
 	}
-	EXPECT_EQ(t, monitor_run("help; help alloc; help options; crash; check list"), 0);
+	EXPECT_EQ(t, run("help; help alloc; help options; crash; check list"), 0);
 }
 
 static void reports_run(struct ktest *t)
 {
-	EXPECT_EQ(t, monitor_run("numa; meminfo; buddyinfo; zoneinfo; memblock; policy; options"),
-		  0);
+	u64 before = bytes_said;
+
+	EXPECT_EQ(t, run("numa; meminfo; buddyinfo; zoneinfo; memblock; policy; options"), 0);
+	EXPECT(t, bytes_said > before + 1000);
+}
+
+/* Under a word that is wrong stands a mark; what cannot be shown is escaped. */
+static char said[512];
+
+static void keep_what_is_said(const char *bytes, size_t len)
+{
+	size_t used = strlen(said);
+
+	if (used + len < sizeof(said)) {
+		memcpy(said + used, bytes, len);
+		said[used + len] = '\0';
+	}
+}
+
+static void expect_said(struct ktest *t, const char *line, const char *expected)
+{
+	said[0] = '\0';
+	printk_divert(keep_what_is_said);
+	EXPECT_EQ(t, monitor_run(line), 1);
+	printk_divert(NULL);
+	EXPECT_STREQ(t, said, expected);
+}
+
+static void the_bad_word_is_marked(struct ktest *t)
+{
+	expect_said(t, "alloc 3 nod=1",
+		    "in 'alloc 3 >nod=1<': 'nod=1': there is node=N and gfp=NAME|NAME\n");
+	expect_said(
+		t, "alloc gfp=GFP_KERNEL|GFP_X 3",
+		"in 'alloc gfp=GFP_KERNEL|>GFP_X< 3': 'GFP_X' is no gfp flag: Tab shows them\n");
+	expect_said(t, "alloc 1 2", "in 'alloc 1 >2<': '2': an order was given already\n");
+	expect_said(t, "nuna", "in '>nuna<': unknown command 'nuna': did you mean 'numa'?\n");
+	expect_said(t, "x\x1b[2J",
+		    "in '>x\\x1b[2J<': unknown command 'x\\x1b[2J': `help` lists all\n");
+	expect_said(t, "numa twice", "in 'numa >twice<': 'twice' is too much: usage: numa\n");
+	expect_said(t, "free", "usage: free ID|all\n");
+}
+
+static u32 candidates(const char *text, const char *first)
+{
+	char out[64];
+	size_t from;
+	u32 nr = 0;
+
+	while (monitor_candidate(text, strlen(text), nr, out, sizeof(out), &from)) {
+		if (nr == 0 && strcmp(out, first) != 0)
+			return 0;
+		nr++;
+	}
+	return nr;
+}
+
+static void tab_knows_the_arguments(struct ktest *t)
+{
+	u32 nodes = numa_topology()->nr_nodes;
+
+	EXPECT_EQ(t, candidates("", monitor_commands[0].name), nr_monitor_commands);
+	EXPECT_EQ(t, candidates("pow", "poweroff"), 1);
+	EXPECT_EQ(t, candidates("numa; pow", "poweroff"), 1);
+	EXPECT_EQ(t, candidates("alloc ", "node="), 2);
+	EXPECT_EQ(t, candidates("alloc 3 g", "gfp="), 1);
+	EXPECT_EQ(t, candidates("alloc node=", "0"), nodes);
+	EXPECT(t, candidates("alloc gfp=", "GFP_KERNEL") > 5);
+	EXPECT_EQ(t, candidates("alloc gfp=__GFP_ZERO|GFP_KER", "GFP_KERNEL"), 1);
+	EXPECT(t, candidates("test ", ktest_suite_name(0)) > 5);
+	EXPECT_EQ(t, candidates("test list,line_e", "line_editor"), 1);
+	EXPECT_EQ(t, candidates("help zonei", "zoneinfo"), 1);
+	EXPECT_EQ(t, candidates("free a", "all"), 1);
+	EXPECT_EQ(t, candidates("nonsense ", ""), 0);
+	EXPECT_EQ(t, candidates("numa ", ""), 0);
 }
 
 static const struct ktest_case cases[] = {
-	KTEST(alloc_and_free_by_hand), KTEST(bad_input_is_refused), KTEST(failures_are_remembered),
-	KTEST(every_command_has_help), KTEST(reports_run),
+	KTEST(alloc_and_free_by_hand),  KTEST(bad_input_is_refused), KTEST(failures_are_remembered),
+	KTEST(every_command_has_help),  KTEST(reports_run),          KTEST(the_bad_word_is_marked),
+	KTEST(tab_knows_the_arguments),
 };
 KTEST_SUITE(monitor, cases);

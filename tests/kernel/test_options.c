@@ -83,8 +83,11 @@ static void bad_values_change_nothing(struct ktest *t)
 		"loglevel=5x",
 		"numa=maybe",
 		"numa=o",
-		"numa",
-		"monitor=1",
+		"numa=",
+		"numa=2",
+		"numa=true",
+		"numa=off|on",
+		"monitor=ON",
 		"seed=18446744073709551616",
 		"mem=1K",
 		"mem=17179869184T",
@@ -105,6 +108,97 @@ static void bad_values_change_nothing(struct ktest *t)
 		EXPECT_MSG(t, memcmp(&before, &parsed, sizeof(before)) == 0,
 			   "'%s' changed something", bad[i]);
 	}
+}
+
+/* One grammar for all flags: alone it is on. */
+static void flags_take_three_pairs_of_words(struct ktest *t)
+{
+	static const char *const on[] = {"numa monitor", "numa=on monitor=on", "numa=1 monitor=1",
+					 "numa=yes monitor=yes"};
+	static const char *const off[] = {"numa=off monitor=off", "numa=0 monitor=0",
+					  "numa=no monitor=no", "monitor numa=off monitor=0"};
+
+	for (u32 i = 0; i < ARRAY_SIZE(on); i++) {
+		EXPECT_EQ(t, parse("numa=off"), 0);
+		EXPECT_MSG(t, options_parse(&parsed, on[i]) == 0, "'%s' was refused", on[i]);
+		EXPECT_MSG(t, parsed.numa && parsed.monitor, "'%s' is not on", on[i]);
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(off); i++) {
+		EXPECT_EQ(t, parse("monitor"), 0);
+		EXPECT_MSG(t, options_parse(&parsed, off[i]) == 0, "'%s' was refused", off[i]);
+		EXPECT_MSG(t, !parsed.numa && !parsed.monitor, "'%s' is not off", off[i]);
+	}
+	/* `test` is no flag: this asks for a suite of that name, and there is none. */
+	EXPECT_EQ(t, parse("test=0"), 0);
+	EXPECT(t, parsed.test);
+	EXPECT_STREQ(t, parsed.test_globs, "0");
+}
+
+/* Who asked for tests or commands shall not wait for ever because the word was not understood. */
+static void refused_requests_are_kept(struct ktest *t)
+{
+	static const struct {
+		const char *line, *reason; /* NULL: none */
+	} lines[] = {
+		{"run=numa seed=x bogus", NULL},
+		{"seed=\"4 loglevel=3", NULL},
+		{"rerun=\"a contest=\"b runs testy", NULL},
+		{"run=\"numa; check", "run=numa; check: quote without an end"},
+		{"\"run=numa", "run=numa: quote without an end"},
+		{"run", "run without a value"},
+		{"\\ run=numa", " run: quoted into a word that is unknown"},
+		{"\"x run=numa\"", "x run: quoted into a word that is unknown"},
+		{"run=\"a test run=b\"", NULL},
+		{"test=\"a", "test=a: quote without an end"},
+		{"seed=\"4 test", "seed=4 test: quote without an end"},
+		{"seed=\"4 run=numa", "seed=4 run=numa: quote without an end"},
+		{"seed=\"4 \\\"run=numa", "seed=4 \"run=numa: quote without an end"},
+	};
+	static char line[2 * OPTION_TEXT_BYTES];
+
+	for (u32 i = 0; i < ARRAY_SIZE(lines); i++) {
+		parse(lines[i].line);
+		EXPECT_STREQ(t, parsed.refused_request, lines[i].reason ? lines[i].reason : "");
+	}
+	memset(line, 'x', sizeof(line) - 1);
+	memcpy(line, "run=", 4);
+	parse(line);
+	EXPECT_STREQ(t, parsed.refused_request,
+		     "run=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: word too long");
+	line[4 + OPTION_TEXT_BYTES] = '\0';
+	parse(line);
+	EXPECT_STREQ(t, parsed.refused_request, "run=: a text that is too long");
+	/* A word behind one that is too long is a word of its own. */
+	memset(line, 'x', sizeof(line) - 1);
+	memcpy(line + 1500, " run=numa", 10);
+	EXPECT_EQ(t, parse(line), 1);
+	EXPECT_STREQ(t, parsed.refused_request, "");
+	EXPECT_STREQ(t, parsed.run, "numa");
+}
+
+static const char *refused_of_cut(const char *text, size_t length)
+{
+	static char line[96];
+	size_t len = strlen(text);
+
+	memcpy(line, text, len + 1);
+	options_defaults(&parsed);
+	options_parse_line(&parsed, "its", line, len + 1, length);
+	return parsed.refused_request;
+}
+
+/* What a cut line has lost may have been a request, unless it is plain what the line wanted. */
+static void cut_lines_may_have_lost_a_request(struct ktest *t)
+{
+	static const char lost[] = "its command line was cut, and what is missing may ask for more";
+
+	EXPECT_STREQ(t, refused_of_cut("seed=2 loglevel=3", 2000), lost);
+	EXPECT_STREQ(t, refused_of_cut("seed=2 run=num", 2000), lost);
+	EXPECT_STREQ(t, refused_of_cut("test seed=2 run=num", 2000), lost);
+	EXPECT_STREQ(t, refused_of_cut("run=numa seed=2", 2000), "");
+	EXPECT_STREQ(t, refused_of_cut("test seed=2", 2000), "");
+	EXPECT_STREQ(t, refused_of_cut("monitor seed=2", 2000), "");
+	EXPECT_STREQ(t, refused_of_cut("seed=2 loglevel=3", 17), ""); /* it fits */
 }
 
 static void limits_are_inclusive(struct ktest *t)
@@ -173,11 +267,17 @@ static void cut_lines_lose_their_last_word(struct ktest *t)
 static void text_behind_a_nul_is_refused(struct ktest *t)
 {
 	static char text[] = "seed=7\0seed=8", padded[] = "seed=7\0\0\0";
+	static char run[] = "seed=7\0seed=8 run=numa";
 
 	options_defaults(&parsed);
 	EXPECT_EQ(t, options_parse_line(&parsed, "a test's", text, sizeof(text), sizeof(text) - 1),
 		  1);
 	EXPECT_EQ(t, parsed.seed, 7);
+	EXPECT_STREQ(t, parsed.refused_request, "");
+	options_defaults(&parsed);
+	EXPECT_EQ(t, options_parse_line(&parsed, "a test's", run, sizeof(run), sizeof(run) - 1), 1);
+	EXPECT_STREQ(t, parsed.refused_request,
+		     "a test's command line was cut, and what is missing may ask for more");
 	options_defaults(&parsed);
 	EXPECT_EQ(
 		t,
@@ -193,6 +293,12 @@ static void names_the_nearest(struct ktest *t)
 	EXPECT_STREQ(t, option_nearest("nmua"), "numa");
 	EXPECT_STREQ(t, option_nearest("mm.fallbak"), "mm.fallback");
 	EXPECT_STREQ(t, option_nearest("min_free_kbyte"), "min_free_kbytes");
+	/* What comes nearest need not be near. */
+	EXPECT(t, option_nearest("mm.debug") == NULL);
+	EXPECT(t, option_nearest("quiet") == NULL);
+	EXPECT(t, option_nearest("") == NULL);
+	EXPECT(t, option_nearest("x") == NULL);
+	EXPECT(t, is_near("rum", "run") && !is_near("bed", "mem") && !is_near("ab", "cd"));
 	EXPECT_EQ(t, edit_distance("kitten", "sitting"), 3);
 	EXPECT_EQ(t, edit_distance("", "abc"), 3);
 	EXPECT_EQ(t, edit_distance("abc", "abc"), 0);
@@ -204,12 +310,18 @@ static void describes_itself(struct ktest *t)
 	char value[64];
 	u32 nr = 0;
 
-	parse("mem=1536M mm.capture=before");
+	parse("mem=1536M mm.capture=before seed=0xffffffffffffffff");
 	for (; option_describe(nr, &option); nr++) {
 		EXPECT(t, option.sentence[0] && option.allowed[0] && option.default_text[0]);
 		option_value(nr, &parsed, value, sizeof(value));
 		if (strcmp(option.name, "mem") == 0)
 			EXPECT_STREQ(t, value, "1536M");
+		if (strcmp(option.name, "seed") == 0)
+			EXPECT_STREQ(t, value, "18446744073709551615");
+		if (strcmp(option.name, "numa") == 0)
+			EXPECT_STREQ(t, value, "on");
+		if (strcmp(option.name, "monitor") == 0)
+			EXPECT_STREQ(t, value, "off");
 		if (strcmp(option.name, "mm.capture") == 0)
 			EXPECT_STREQ(t, value, "before");
 		if (strcmp(option.name, "mm.fallback") == 0)
@@ -239,6 +351,9 @@ static const struct ktest_case cases[] = {
 	KTEST(quotes),
 	KTEST(later_wins),
 	KTEST(bad_values_change_nothing),
+	KTEST(flags_take_three_pairs_of_words),
+	KTEST(refused_requests_are_kept),
+	KTEST(cut_lines_may_have_lost_a_request),
 	KTEST(limits_are_inclusive),
 	KTEST(cut_lines_lose_their_last_word),
 	KTEST(text_behind_a_nul_is_refused),

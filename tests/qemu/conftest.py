@@ -50,7 +50,8 @@ def boot(iso, request, log_path):
         with tempfile.TemporaryDirectory(prefix="highwater-") as workdir:
             args = qemu.command(topology.load(name), iso, workdir, cmdline=cmdline,
                                 accel=request.config.getoption("--accel"), **how)
-            outcome = guest.run(args, limit_seconds, test=test)
+            outcome = guest.run(args, limit_seconds, test=test,
+                                control=qemu.control_socket(workdir))
         text = f"{shlex.join(args)}\n# command line: {cmdline}\n{outcome.output}\n"
         log_path.write_text(text, encoding="utf-8")
         print(text[-6000:])

@@ -30,6 +30,8 @@ FAKES = {
     "no output": ("exit 33", 1, "no KTAP"),
     "no plan": ("echo KTAP version 1; exit 33", 1, "no plan"),
     "hang": ("exec sleep 60", 124, "no output"),
+    "hang in a suite": (f"printf '{NESTED_SHORT}' | head -n 5; exec sleep 60", 124,
+                        "no end within 2 s, in suite ? after 1 of 2 results"),
     "hang, deaf to SIGTERM": ("trap '' TERM; while :; do sleep 1; done", 124, "no end"),
     "hang with its output closed": ("exec sleep 60 >&- 2>&-", 124, "no end"),
     "panic": ("echo 'panic: no memory'; exit 37", 2, "panic: no memory"),
@@ -70,7 +72,14 @@ def test_cannot_start(arguments, words, launch, tmp_path):
 # suite: (the launcher's exit code, what the output must say)
 CRASHES = {
     "crash_panic": (2, r"panic: asked for"),
-    "crash_nested_panic": (2, r"panic: panic inside a panic"),
+    "crash_nested_panic": (2, r"panic: panic inside a panic; the first, of which no more is known: "
+                              r"a message at a bad address: \n.*panic: the second: general prot"),
+    "crash_debug": (2, r"panic: debug exception"),
+    "crash_summary": (2, r"panic: panic inside a panic; the first: debug exception .*\n"
+                         r".*panic: the second: debug exception .*\n.*running\n"
+                         r"the second at .* zone_snapshot_unlocked\+0x0/.*\n"
+                         r"the first  at .* crash_summary\+"),
+    "crash_mute": (2, r"1\.\.1\nlaunch: FAILED .*panic; last line: 1\.\.1"),
     "crash_triple_fault": (1, r"launch: .*without a word from the guest"),
     "crash_hang": (2, r"panic: CPU 0 hangs: no timer interrupt"),
     "crash_watchdog": (2, r"panic: watchdog: test crash_watchdog\.watchdog ran over its limit"),
@@ -87,8 +96,8 @@ CRASHES = {
     "crash_assert_lock": (2, r"panic: .*lock 'taken twice'"),
     "crash_accounting": (2, r"panic: acct: (\d+) pages in all, .* WRONG"),
 }
-# A panic inside a panic prints one line and leaves.
-NO_BACKTRACE = {"crash_nested_panic"}
+# A panic inside a panic prints both messages and leaves, a third nothing: no report is complete.
+NESTED = {"crash_nested_panic", "crash_summary", "crash_mute"}
 # The function that recurses, and the frame that a jump into data has not made.
 NOT_BY_NAME = {"crash_stack": "recurse", "crash_exec": "crash"}
 
@@ -100,13 +109,27 @@ def test_real_guest(suite, launch):
     assert f"# Subtest: {suite}" in done.stdout, "the suite began"
     assert done.returncode == code, done.stdout.splitlines()[-1]
     assert re.search(words, done.stdout)
-    if code == 2 and suite not in NO_BACKTRACE:
+    if suite == "crash_hang":  # an NMI has asked
+        assert re.search(r"^  \[\w{16}\] crash_hang\+0x", done.stdout, re.MULTILINE)
+    if code == 2 and suite not in NESTED:
         # The report names the function that did it, and is complete.
         culprit = NOT_BY_NAME.get(suite, suite)
         frame = rf"^  \[\w{{16}}\] {culprit}[\w.]*\+0x\w+/0x\w+"
         assert re.search(frame, done.stdout, re.MULTILINE)
         assert re.search(r"^  Node 0, zone +DMA free \d+", done.stdout, re.MULTILINE)
         assert "end of panic" in done.stdout
+        # Registers as an exception has them, whether it was one or not: rsp and rip stand in them.
+        assert re.search(r"^(vector \d+, error code 0x\w+|no exception), CS 0008, SS 0010\n"
+                         r"RIP ffffffff8\w{7}  RSP ffffc9\w{10}  RBP \w{16}$", done.stdout,
+                         re.MULTILINE) or suite == "crash_exec"
+        name = suite.removeprefix("crash_")
+        assert f"while test {suite}.{name} was running" in done.stdout
+
+
+def test_misuse_names_the_caller(launch):
+    done = launch("--run", cmdline='run="crash wrong_order"')
+    assert re.search(r"panic: wrong order: .* freed with order 1 by crash_wrong_order\+0x",
+                     done.stdout)
 
 
 def test_every_crash_is_here():

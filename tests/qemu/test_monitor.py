@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import time
 
 import pexpect
 import pytest
@@ -137,3 +138,171 @@ def test_poweroff(console):
 
 def test_panic_is_the_launchers_2(console):
     assert console.leave("crash panic\r") == 2
+
+
+# --- The terminal --------------------------------------------------------------------------------
+
+class Terminal:
+    """80 columns as a VT100 has them: enough of it to see what a person sees."""
+
+    def __init__(self, child, rows=24, columns=80):
+        self.child, self.rows, self.columns = child, rows, columns
+        self.lines, self.row, self.column = [""], 0, 0
+        self.rest = ""
+
+    def put(self, text):
+        text = self.rest + text
+        self.rest = ""
+        while text:
+            sequence = re.match(r"\x1b(\[[0-9;?]*[@-~]|[78])", text)
+            if text[0] == "\x1b" and not sequence:
+                self.rest = text
+                return
+            if sequence:
+                if sequence[0].endswith("[2J"):
+                    self.lines, self.row, self.column = [""], 0, 0
+                text = text[sequence.end():]
+                continue
+            self.char(text[0])
+            text = text[1:]
+
+    def char(self, c):
+        if c == "\r":
+            self.column = 0
+        elif c == "\b":
+            self.column = max(self.column - 1, 0)
+        elif c == "\n":
+            self.row += 1
+            self.lines.append("")
+            self.column = 0
+        else:
+            if self.column == self.columns:
+                self.char("\n")
+            line = self.lines[self.row].ljust(self.column)
+            self.lines[self.row] = line[:self.column] + c + line[self.column + 1:]
+            self.column += 1
+
+    def wait(self, pattern):
+        """Reads until the row with the cursor matches, in full, but something in any case."""
+        self.read_until(lambda: re.fullmatch(pattern, self.lines[self.row].rstrip()), pattern)
+
+    def find(self, pattern, start=0):
+        """Reads until some row from `start` on matches, in full."""
+        def found():
+            return any(re.fullmatch(pattern, line.rstrip()) for line in self.lines[start:])
+        if not found():
+            self.read_until(found, pattern)
+
+    def read_until(self, done, what):
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while True:
+            assert time.monotonic() < deadline, (what, self.lines[-5:])
+            try:
+                self.put(self.child.read_nonblocking(4096, timeout=1))
+            except pexpect.TIMEOUT:
+                continue
+            if done():
+                return
+
+    def type(self, keys, pattern):
+        self.child.send(keys)
+        self.wait(pattern)
+
+
+@pytest.fixture
+def terminal(iso, log_path):
+    child = spawn(sys.executable, ["-B", "tools/launch.py", "--iso", str(iso)], log_path)
+    screen = Terminal(child)
+    screen.wait("hw>")
+    yield screen
+    child.close(force=True)
+
+
+def test_keys(terminal):
+    """History, moving about, completion: what stands on the row is what a person expects."""
+    terminal.type("numx", "hw> numx")
+    terminal.type("\x1b[D\x1b[3~a", "hw> numa")
+    terminal.type("\r", "hw>")
+    assert "available: 2 nodes (0-1)" in "\n".join(terminal.lines)
+    terminal.type("chec", "hw> chec")
+    terminal.type("\x1b[A", "hw> numa")
+    terminal.type("\x1b[B", "hw> chec")
+    terminal.type("\t", "hw> check")
+    terminal.type("\x15all\tno\t", "hw> alloc node=")
+    terminal.type("1 g\t", "hw> alloc node=1 gfp=")
+    terminal.type("GFP_KERN\t", "hw> alloc node=1 gfp=GFP_KERNEL")
+    terminal.type("\r", "hw>")
+    terminal.find(r"id 0: .* node 1,.*")
+    before = len(terminal.lines)
+    terminal.child.send("mem\t\t")  # two begin so: listed
+    terminal.find(r"mem\w+ +mem\w+", before)
+    terminal.find("hw> mem", before + 1)
+    terminal.child.send("\x03history\r")
+    terminal.find(r" *2  alloc node=1 gfp=GFP_KERNEL *", before)
+    assert max(map(len, terminal.lines)) <= 80
+
+
+def test_long_line_scrolls(terminal):
+    """A line longer than the screen stays on its row, and is run whole."""
+    terminal.type("alloc" + " " * 90 + "3", r"hw> < +3")
+    terminal.type("\x1b[H", r"hw> alloc +>")
+    terminal.type("\r", "hw>")
+    terminal.find("id 0: .* order 3,.*")
+
+
+def test_the_bad_word_is_below_the_mark(terminal):
+    terminal.type("numa; alloc 3 nod=1\r", "hw>")
+    terminal.find(r" +\^ .*")
+    typed = max(i for i, line in enumerate(terminal.lines) if "nod=1" in line and "hw>" in line)
+    marks = [line for line in terminal.lines[typed:] if line.lstrip().startswith("^")]
+    assert len(marks) == 1
+    assert marks[0].index("^") == terminal.lines[typed].index("nod=1")
+    assert "node=N" in marks[0]
+
+
+def test_pages(terminal):
+    """A terminal that tells its size gets pages; Space, Return and q do what they do in `more`."""
+    terminal.child.send("\x1b[10;80R")
+    terminal.type("zoneinfo\r", "-- more --")
+    shown = len(terminal.lines)
+    terminal.type(" ", "-- more --")
+    assert len(terminal.lines) == shown + 9
+    terminal.type("\r", "-- more --")
+    assert len(terminal.lines) == shown + 10
+    terminal.type("q", "hw>")
+    assert len(terminal.lines) <= shown + 12
+    terminal.type("rows 0\r", "hw>")
+    before = len(terminal.lines)
+    terminal.type("zoneinfo\r", "hw>")
+    assert len(terminal.lines) > before + 50
+    assert "-- more --" not in terminal.lines[before:]
+
+
+def test_no_pages_for_a_script(console):
+    """Who does not answer as a terminal does gets everything at once."""
+    assert console.ask("zoneinfo").count("\n") > 50
+    assert "does not stop" in console.ask("rows")
+    assert "allowed is" in console.ask("rows 2")
+    assert "stops after 30 rows" in console.ask("rows 30")
+
+
+def test_ctrl_c_interrupts(terminal):
+    """At a page's end, in the middle of the tests, and between the commands of a line."""
+    terminal.child.send("\x1b[10;80R")
+    terminal.type("zoneinfo; numa\r", "-- more --")
+    terminal.type("\x03", "hw>")
+    terminal.find(r"\^C")
+    assert not any("available:" in line for line in terminal.lines)
+    terminal.child.send("test\r")
+    terminal.find(r"  ok \d+ \w+.*")
+    terminal.child.send("\x03")
+    terminal.find("  Bail out! interrupted")
+    terminal.type("\rnuma\r", "-- more --")
+    terminal.type("q", "hw>")
+
+
+def test_typed_ahead(terminal):
+    """What is typed while a command runs is the next command."""
+    terminal.child.send("check\rmeminfo\r")
+    terminal.find("check: all .* invariants hold.*")
+    terminal.find("MemTotal: .*")

@@ -208,7 +208,8 @@ static void failure_is_reported_once_and_fully(struct ktest *t)
 	EXPECT(t, !host_log_contains("allocation failed")); /* drain says NOWARN */
 	EXPECT(t, alloc_pages_node(1, GFP_KERNEL | __GFP_THISNODE, 4) == NULL);
 	EXPECT(t, host_log_contains(
-			  "allocation failed: order 4, GFP_KERNEL|__GFP_THISNODE, from node 1"));
+			  "allocation failed: order 4, GFP_KERNEL|__GFP_THISNODE, from node 1, by "
+			  "caller 0x"));
 	EXPECT(t, host_log_contains("  node 1 Normal: free "));
 	EXPECT(t, !host_log_contains("  node 0 Normal: free "));
 }

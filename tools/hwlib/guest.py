@@ -5,7 +5,7 @@
           failure; a test has exactly one
     1     it failed, or ended in any other way: a triple fault ends QEMU with 0, not 33
     2     it panicked
-    124   it had not ended within its time
+    124   it had not ended within its time; asked by an NMI, it may have said where it was
 """
 
 import ctypes
@@ -18,11 +18,13 @@ import sys
 import time
 from dataclasses import dataclass
 
-from . import qemu
+from . import qemu, qmp
 from .ktap import Ktap
 
 SUCCESS, FAILURE, PANIC, TIMEOUT = 0, 1, 2, 124
+OUT_OF_TIME = "launch: out of time: an NMI asks the guest where it is"
 PR_SET_PDEATHSIG = 1
+LAST_WORDS_SECONDS = 5  # for a panic to be printed
 KILL_LIMIT_SECONDS = 20  # a process that was killed may still be waiting for a disk
 
 # Looked up before any fork: between fork and exec nothing may take a lock.
@@ -45,9 +47,14 @@ def die_with_parent():
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def capture(args, limit_seconds, on_line=None):
-    """Runs args without input. Returns (status or None if out of time, output, seconds)."""
+def capture(args, limit_seconds, on_line=None, on_timeout=None):
+    """Runs args without input. Returns (status or None if out of time, output, seconds).
+
+    When time is up and on_timeout() is true, what is still said is read before the end.
+    """
     begin = time.monotonic()
+    end = begin + limit_seconds
+    timed_out = False
     lines = []
     partial = b""
     child = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -63,9 +70,17 @@ def capture(args, limit_seconds, on_line=None):
         with selectors.DefaultSelector() as selector:
             selector.register(child.stdout, selectors.EVENT_READ)
             while True:
-                left = begin + limit_seconds - time.monotonic()
+                left = end - time.monotonic()
                 if left <= 0 or not selector.select(left):
-                    break
+                    if timed_out or not on_timeout or not on_timeout():
+                        break
+                    timed_out = True
+                    end = time.monotonic() + LAST_WORDS_SECONDS
+                    if partial:
+                        take(partial)
+                    take(OUT_OF_TIME.encode())
+                    partial = b""
+                    continue
                 chunk = os.read(child.stdout.fileno(), 65536)
                 if not chunk:
                     break
@@ -76,7 +91,7 @@ def capture(args, limit_seconds, on_line=None):
             take(partial)
         # It closed its output or ran out of time; closing alone is not ending.
         try:
-            status = child.wait(max(0.0, begin + limit_seconds - time.monotonic()))
+            status = child.wait(max(0.0, end - time.monotonic()))
         except subprocess.TimeoutExpired:
             status = None
     finally:
@@ -84,11 +99,11 @@ def capture(args, limit_seconds, on_line=None):
             child.kill()
             child.wait(KILL_LIMIT_SECONDS)
         child.stdout.close()
-    return status, "\n".join(lines), time.monotonic() - begin
+    return None if timed_out else status, "\n".join(lines), time.monotonic() - begin
 
 
-def run(args, limit_seconds, *, test, on_line=None):
-    """Runs a guest. With test, success takes a complete KTAP plan too; without, only if it began
+def run(args, limit_seconds, *, test, on_line=None, control=None):
+    """Runs a guest; control is its control socket. With test, success takes a complete KTAP plan too; without, only if it began
     one: commands may run tests, and a guest that leaves in the middle of them did not succeed."""
     ktap = Ktap(several=not test)
 
@@ -97,7 +112,8 @@ def run(args, limit_seconds, *, test, on_line=None):
         if on_line:
             on_line(line)
 
-    status, output, seconds = capture(args, limit_seconds, take)
+    on_timeout = (lambda: qmp.inject_nmi(control)) if control else None
+    status, output, seconds = capture(args, limit_seconds, take, on_timeout)
     ktap.finish()
     code, reason = judge(status, output, ktap if test or ktap.seen else None, limit_seconds)
     return Outcome(code, reason, status, output, ktap, seconds)
@@ -105,7 +121,10 @@ def run(args, limit_seconds, *, test, on_line=None):
 
 def judge(status, output, ktap, limit_seconds):
     if status is None:
-        return TIMEOUT, f"no end within {limit_seconds:g} s; last line: {last_line(output)}"
+        before, _, after = output.partition(OUT_OF_TIME)
+        test = re.search(r"^while test (\S+) was running$", after, re.MULTILINE)
+        where = f", in test {test[1]}" if test else ktap.where() if ktap else ""
+        return TIMEOUT, f"no end within {limit_seconds:g} s{where}; last line: {last_line(before)}"
     if status == qemu.EXIT_PANIC:
         return PANIC, panic_message(output)
     if status == qemu.EXIT_FAILURE:

@@ -58,6 +58,7 @@ class Ktap:
         self.pending = []  # cases of the suite that is being run
         self.child_failed = None  # failures of the suite that just ended; None: no suite
         self.seen = False  # there was a report, good or bad
+        self._broke_off = ""
 
     def feed(self, line):
         text = line.rstrip("\r\n")
@@ -160,12 +161,20 @@ class Ktap:
 
     def finish(self):
         """Call once, when the output has ended."""
+        if len(self.levels) > 1:
+            level = self.levels[-1]
+            self._broke_off = (f", in suite {level.subtest or '?'} after {level.seen} of "
+                               f"{level.planned} results")
         if not self.levels:
             self.problems.append("no KTAP in the output")
             return
         self._end_report()
         if not self.cases:
             self.problems.append("no test ran")
+
+    def where(self):
+        """Where the report broke off, as far as results say; "" if it did not."""
+        return self._broke_off
 
     def _end_report(self):
         self._close_down_to(1)

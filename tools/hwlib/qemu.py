@@ -75,8 +75,7 @@ def command(topology, iso, workdir, *, qemu="qemu-system-x86_64", firmware="bios
     # A person who types `reboot` means it; what a command line asks for would only start again.
     if not interactive or cmdline:
         args.append("-no-reboot")
-    if interactive:
-        args += ["-qmp", f"unix:{quote(control_socket(workdir))},server=on,wait=off"]
+    args += ["-qmp", f"unix:{quote(control_socket(workdir))},server=on,wait=off"]
     if cmdline:
         # Through a file: the text may hold quotes and commas, which QEMU's own syntax uses.
         path = Path(workdir) / "cmdline"

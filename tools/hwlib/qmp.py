@@ -1,7 +1,10 @@
-"""Why QEMU ended, where its exit code does not tell.
+"""QEMU's control socket: why it ended, where its exit code does not tell, and a last question.
 
 Leaving with Ctrl-A X, a power-off through ACPI and a triple fault all end QEMU with 0. On its
 control socket it says which: a SHUTDOWN event carries the reason, and Ctrl-A X sends none.
+
+A guest that hangs with interrupts off still takes an NMI, and its kernel panics over what it was
+doing: that is asked for before it is killed.
 """
 
 import json
@@ -10,6 +13,25 @@ import threading
 import time
 
 CONNECT_LIMIT_SECONDS = 10
+NMI_LIMIT_SECONDS = 2
+
+
+def inject_nmi(path):
+    """True if QEMU has taken the order; False where there is no QEMU that listens."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(NMI_LIMIT_SECONDS)
+            connection.connect(str(path))
+            with connection.makefile("rw", encoding="utf-8") as stream:
+                stream.readline()  # its greeting
+                for order in ("qmp_capabilities", "inject-nmi"):
+                    stream.write(json.dumps({"execute": order}) + "\n")
+                    stream.flush()
+                    if "return" not in json.loads(stream.readline()):
+                        return False
+        return True
+    except (OSError, ValueError):
+        return False
 
 
 class ShutdownWatch:

@@ -4,7 +4,7 @@
 
 #include <base/types.h>
 
-/* As the CPU and isr.asm push it, lowest address first. */
+/* As the CPU and isr.asm push it, lowest address first; panic_entry.asm makes one of a call. */
 struct trap_frame {
 	u64 r15, r14, r13, r12, r11, r10, r9, r8;
 	u64 rbp, rdi, rsi, rdx, rcx, rbx, rax;
@@ -13,6 +13,9 @@ struct trap_frame {
 };
 
 struct cpu_area;
+
+/* As the vector: a call and no exception; rip is where that call returns to. */
+#define TRAP_NO_VECTOR (~(u64)0)
 
 /* The boot CPU's GDT and TSS, and the IDT with all vectors. NMI, #DB, #DF, #MC run on small stacks in
  * .bss until trap_set_ist() gives them guarded ones. */

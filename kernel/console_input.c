@@ -1,0 +1,86 @@
+/*
+ * What is typed while a command runs.
+ *
+ * At the prompt every byte is the line editor's. While a command runs, somebody may want it to
+ * end: Ctrl-C is looked for whenever the command prints or asks, and what else is typed is kept for
+ * the next prompt, as a terminal does. Ctrl-C drops that, too: who types it has changed his mind.
+ *
+ * One thread uses this, the monitor's. The bytes come from the serial port's ring, which the
+ * receive interrupt fills; a byte that does not fit here stays there.
+ */
+#include <arch/irq.h>
+#include <kernel/monitor.h>
+#include <x86/machine.h>
+#include <x86/serial.h>
+#include <x86/time.h>
+
+#define CTRL_C      0x03
+#define AHEAD_BYTES 256
+#define NS_PER_MS   1000000ull
+
+static char ahead[AHEAD_BYTES];
+static u32 ahead_head, ahead_tail; /* put at head, taken at tail; their difference is the count */
+static bool interrupted;
+
+void monitor_input_begin(void)
+{
+	interrupted = false;
+}
+
+void monitor_interrupt(void)
+{
+	interrupted = true;
+	ahead_tail = ahead_head;
+}
+
+static void keep(char c)
+{
+	ahead[ahead_head++ % AHEAD_BYTES] = c;
+}
+
+bool monitor_interrupted(void)
+{
+	int c;
+
+	while (!interrupted && ahead_head - ahead_tail < AHEAD_BYTES && (c = serial_getc()) >= 0) {
+		if (c == CTRL_C)
+			monitor_interrupt();
+		else
+			keep((char)c);
+	}
+	return interrupted;
+}
+
+/*
+ * Looking and going to sleep are one step with interrupts off: a byte that comes between them would
+ * otherwise wait for the next tick. The tick bounds each sleep.
+ */
+static int wait_for_byte(u64 deadline_ns)
+{
+	unsigned long flags = irq_save();
+	int c;
+
+	while ((c = serial_getc()) < 0 && time_since_entry_ns() < deadline_ns)
+		machine_idle();
+	irq_restore(flags);
+	return c;
+}
+
+int monitor_wait_key(u32 timeout_ms)
+{
+	int c;
+
+	if (ahead_head != ahead_tail)
+		return ahead[ahead_tail++ % AHEAD_BYTES];
+	c = wait_for_byte(time_since_entry_ns() + timeout_ms * NS_PER_MS);
+	if (c == CTRL_C)
+		monitor_interrupt();
+	return c;
+}
+
+char monitor_next_byte(void)
+{
+	if (ahead_head != ahead_tail)
+		return ahead[ahead_tail++ % AHEAD_BYTES];
+	return (char)wait_for_byte(~0ull);
+}

@@ -1,0 +1,450 @@
+/*
+ * `top`: what memory is doing, as a screen that is drawn again and again in place.
+ *
+ * A frame is made in three steps. A *sample* is taken: each zone is copied under its own lock, so each
+ * row is right in itself. The lines of the screen are *shared out* among the panels: each gets a line
+ * in turn until it has what it wants or none is left, so that on a machine with 64 nodes every panel
+ * shows something; what does not fit is a line that says how much. Then the frame is *drawn* into a
+ * buffer and written in one piece: cursor home, each line ending in "clear to the end of the line",
+ * at last "clear what is below". Nothing is ever cleared first, so nothing flickers.
+ *
+ * A panel is a row of the table `panels`: heading, how many rows it has, one row drawn. What the
+ * kernel learns to do later (CPUs, caches, kswapd) is one more.
+ *
+ *	zone          free   min   low  high
+ *	0 Normal     12345   640   800   960   [========m===l===h==>]
+ *
+ * The bar of a zone ends at twice its high mark: far above it nothing is interesting. '>' says that
+ * there is more free than that.
+ *
+ * Without a terminal that has told its size (run=, a script) frames follow each other as plain text.
+ *
+ * Source: ECMA-48: CUP, EL, ED; DEC's private mode 25 hides the cursor.
+ */
+#include <kernel/top.h>
+
+#include <arch/page.h>
+#include <base/errno.h>
+#include <base/format.h>
+#include <base/string.h>
+#include <kernel/monitor.h>
+#include <kernel/parse.h>
+#include <mm/inspect.h>
+#include <mm/numa.h>
+#include <x86/time.h>
+
+#include "commands.h"
+
+#define ULL(x)        ((unsigned long long)(x))
+
+#define NS_PER_MS     1000000ull
+#define NS_PER_SECOND 1000000000ull
+#define EVERY_MIN_MS  50
+#define EVERY_MAX_MS  60000
+#define EVERY_MS      1000
+#define MAX_LINES     60
+#define FRAME_BYTES   (MAX_LINES * 200)
+
+#define BAR_CELLS     32
+
+#define ESC           "\x1b["
+#define ENTER_SCREEN  ESC "?25l" ESC "2J"
+#define HOME          ESC "H"
+#define CLEAR_LINE    ESC "K"
+#define CLEAR_BELOW   ESC "J"
+#define SHOW_CURSOR   ESC "?25h"
+
+/* --- What is shown ------------------------------------------------------------------------- */
+
+static struct {
+	u64 at_ns;
+	u64 frames;
+	u32 nr_nodes, nr_zones;
+	struct node_snapshot node[MAX_NUMNODES];
+	struct zone_snapshot zone[MAX_NUMNODES * MAX_NR_ZONES]; /* those with managed pages */
+	u64 events[NR_ZONE_EVENTS];                             /* of all of them */
+	u64 since[NR_ZONE_EVENTS];                              /* the sample before */
+} sample;
+
+static void take_sample(void)
+{
+	u64 before[NR_ZONE_EVENTS];
+	int nid;
+
+	memcpy(before, sample.events, sizeof(before));
+	memset(sample.events, 0, sizeof(sample.events));
+	sample.at_ns = time_since_entry_ns();
+	sample.nr_nodes = sample.nr_zones = 0;
+	for_each_node(nid) {
+		if (!node_snapshot(nid, &sample.node[sample.nr_nodes]))
+			continue;
+		sample.nr_nodes++;
+		for (u32 type = 0; type < MAX_NR_ZONES; type++) {
+			struct zone_snapshot *zone = &sample.zone[sample.nr_zones];
+
+			zone_snapshot(nid, (enum zone_type)type, zone);
+			if (zone->managed_pages == 0)
+				continue;
+			for (u32 event = 0; event < NR_ZONE_EVENTS; event++)
+				sample.events[event] += zone->events[event];
+			sample.nr_zones++;
+		}
+	}
+	for (u32 event = 0; event < NR_ZONE_EVENTS; event++)
+		sample.since[event] = sample.events[event] - before[event];
+}
+
+void top_begin(void)
+{
+	take_sample();
+	sample.frames = 0;
+	memset(sample.since, 0, sizeof(sample.since));
+}
+
+/* --- Pieces of a row ----------------------------------------------------------------------- */
+
+/* Four characters: 9999, then 12k, 34M. */
+static const char *short_number(char buf[8], u64 n)
+{
+	static const char units[] = " kMGTPE";
+	u32 unit = 0;
+
+	while (n > 9999) {
+		n /= 1000;
+		unit++;
+	}
+	if (unit)
+		snprintf(buf, 8, "%llu%c", ULL(n > 999 ? n / 1000 : n),
+			 n > 999 ? units[unit + 1] : units[unit]);
+	else
+		snprintf(buf, 8, "%llu", ULL(n));
+	return buf;
+}
+
+/* How many of `cells` stand for part of whole; something is at least one cell. */
+static u32 bar_cells(u64 part, u64 whole, u32 cells)
+{
+	if (whole == 0 || part == 0)
+		return 0;
+	/* Both below 2^34 pages, so the product fits. */
+	return (u32)MAX((u64)1, MIN(part, whole) * cells / whole);
+}
+
+static void draw_cells(struct screen *s, char c, u32 from, u32 to, const char *colour)
+{
+	screen_colour(s, colour);
+	for (; from < to; from++)
+		screen_char(s, c);
+	screen_colour(s, COLOUR_NONE);
+}
+
+/* Used first, then free. */
+static void draw_usage(struct screen *s, u64 used, u64 whole)
+{
+	u32 cells = bar_cells(used, whole, BAR_CELLS);
+
+	screen_char(s, '[');
+	draw_cells(s, '#', 0, cells, COLOUR_YELLOW);
+	draw_cells(s, '.', cells, BAR_CELLS, COLOUR_GREEN);
+	screen_char(s, ']');
+}
+
+static void draw_memory(struct screen *s, u64 managed, u64 free)
+{
+	char total[SIZE_TEXT_BYTES], used[SIZE_TEXT_BYTES], left[SIZE_TEXT_BYTES];
+
+	screen_printf(s, "%10s %10s %10s  ", size_text(total, managed << PAGE_SHIFT),
+		      size_text(used, (managed - free) << PAGE_SHIFT),
+		      size_text(left, free << PAGE_SHIFT));
+	draw_usage(s, managed - free, managed);
+}
+
+/* --- Panels -------------------------------------------------------------------------------- */
+
+/* The sum, then each. */
+static u32 count_nodes(void)
+{
+	return 1 + sample.nr_nodes;
+}
+
+static void draw_all_nodes(struct screen *s)
+{
+	u64 managed = 0, free = 0;
+
+	for (u32 i = 0; i < sample.nr_nodes; i++) {
+		managed += sample.node[i].managed_pages;
+		free += sample.node[i].free_pages;
+	}
+	screen_printf(s, " all  ");
+	draw_memory(s, managed, free);
+}
+
+static void draw_node(struct screen *s, u32 i)
+{
+	const struct node_snapshot *node;
+
+	if (i == 0) {
+		draw_all_nodes(s);
+		return;
+	}
+	node = &sample.node[i - 1];
+	screen_printf(s, "%4d  ", node->nid);
+	if (node->managed_pages == 0)
+		screen_printf(s, "no memory");
+	else
+		draw_memory(s, node->managed_pages, node->free_pages);
+}
+
+static u32 count_zones(void)
+{
+	return sample.nr_zones;
+}
+
+/* Free memory against the marks; green above high, yellow above min, red below. */
+static void draw_marks(struct screen *s, const struct zone_snapshot *zone)
+{
+	static const char letters[NR_WMARK] = {'m', 'l', 'h'};
+	u64 whole = MAX(2 * zone->watermark[WMARK_HIGH], (u64)1);
+	u32 filled = bar_cells(zone->free_pages, whole, BAR_CELLS);
+	const char *colour = zone->free_pages > zone->watermark[WMARK_HIGH]  ? COLOUR_GREEN
+			     : zone->free_pages > zone->watermark[WMARK_MIN] ? COLOUR_YELLOW
+									     : COLOUR_RED;
+
+	screen_char(s, '[');
+	for (u32 cell = 0; cell < BAR_CELLS; cell++) {
+		char c = cell < filled ? '=' : ' ';
+
+		for (u32 mark = 0; mark < NR_WMARK; mark++)
+			if (cell ==
+			    MIN(zone->watermark[mark] * BAR_CELLS / whole, (u64)BAR_CELLS - 1))
+				c = letters[mark];
+		if (cell == BAR_CELLS - 1 && zone->free_pages > whole)
+			c = '>';
+		draw_cells(s, c, 0, 1, c == '=' || c == '>' ? colour : COLOUR_NONE);
+	}
+	screen_char(s, ']');
+}
+
+static void draw_zone(struct screen *s, u32 i)
+{
+	const struct zone_snapshot *zone = &sample.zone[i];
+	char text[8];
+
+	screen_printf(s, "%4d %-6s %9llu", zone->nid, zone->name, ULL(zone->free_pages));
+	for (u32 mark = 0; mark < NR_WMARK; mark++)
+		screen_printf(s, " %6s", short_number(text, zone->watermark[mark]));
+	screen_printf(s, "  ");
+	draw_marks(s, zone);
+}
+
+static void draw_orders(struct screen *s, u32 i)
+{
+	const struct zone_snapshot *zone = &sample.zone[i];
+	char text[8], size[SIZE_TEXT_BYTES];
+	int largest = -1;
+
+	screen_printf(s, "%4d %-6s", zone->nid, zone->name);
+	for (u32 order = 0; order < NR_ORDERS; order++) {
+		screen_printf(s, " %4s", short_number(text, zone->free_blocks[order]));
+		if (zone->free_blocks[order])
+			largest = (int)order;
+	}
+	screen_printf(s, " %8s", largest < 0 ? "none" : size_text(size, (u64)PAGE_SIZE << largest));
+}
+
+#define EVENTS_A_ROW 3
+
+static u32 count_event_rows(void)
+{
+	return DIV_ROUND_UP((u32)NR_ZONE_EVENTS, EVENTS_A_ROW);
+}
+
+static void draw_events(struct screen *s, u32 i)
+{
+	char text[8];
+
+	for (u32 event = i * EVENTS_A_ROW; event < MIN((i + 1) * EVENTS_A_ROW, (u32)NR_ZONE_EVENTS);
+	     event++) {
+		screen_printf(s, "%s%-16s %4s", event % EVENTS_A_ROW ? "    " : " ",
+			      zone_event_name((enum zone_event)event),
+			      short_number(text, sample.since[event]));
+	}
+}
+
+struct panel {
+	const char *heading;
+	const char *rows_name; /* "... 12 more nodes" */
+	u32 (*count)(void);
+	void (*draw)(struct screen *s, u32 i);
+};
+
+static const struct panel panels[] = {
+	{"node       total       used       free", "nodes", count_nodes, draw_node},
+	{"     zone        free    min    low   high  free pages against the marks", "zones",
+	 count_zones, draw_zone},
+	{"free blocks    0    1    2    3    4    5    6    7    8    9   10  largest", "zones",
+	 count_zones, draw_orders},
+	{"since the last frame, all zones", "rows", count_event_rows, draw_events},
+};
+_Static_assert(MAX_ORDER == 10, "the heading names each order");
+
+/* --- A frame ------------------------------------------------------------------------------- */
+
+/* A line in turn to each panel that wants one. */
+static void share_lines(u32 lines, u32 *granted)
+{
+	bool any = true;
+
+	memset(granted, 0, ARRAY_SIZE(panels) * sizeof(granted[0]));
+	while (any) {
+		any = false;
+		for (u32 i = 0; i < ARRAY_SIZE(panels) && lines > 0; i++) {
+			if (granted[i] >= panels[i].count())
+				continue;
+			granted[i]++;
+			lines--;
+			any = true;
+		}
+	}
+}
+
+static void end_line(struct screen *s)
+{
+	screen_colour(s, COLOUR_NONE);
+	screen_control(s, CLEAR_LINE);
+	screen_end_line(s);
+}
+
+static void draw_panel(struct screen *s, const struct panel *panel, u32 granted)
+{
+	u32 rows = panel->count();
+	u32 shown = granted < rows ? granted - 1 : rows;
+
+	screen_colour(s, COLOUR_BOLD);
+	screen_printf(s, "%s", panel->heading);
+	for (u32 i = 0; i < shown; i++) {
+		end_line(s);
+		panel->draw(s, i);
+	}
+	if (shown < rows) {
+		end_line(s);
+		screen_printf(s, "     ... %u more %s", rows - shown, panel->rows_name);
+	}
+}
+
+static void draw_head(struct screen *s, u32 every_ms)
+{
+	u64 seconds = sample.at_ns / NS_PER_SECOND;
+
+	screen_colour(s, COLOUR_BOLD);
+	screen_printf(s, "up %llu:%02llu:%02llu   %u node%s   frame %llu, one in %u ms   q leaves",
+		      ULL(seconds / 3600), ULL(seconds / 60 % 60), ULL(seconds % 60),
+		      sample.nr_nodes, plural(sample.nr_nodes), ULL(sample.frames), every_ms);
+}
+
+void top_frame(struct screen *screen, u32 lines, u32 every_ms)
+{
+	u32 granted[ARRAY_SIZE(panels)];
+
+	if (sample.frames++)
+		take_sample();
+	screen_control(screen, HOME);
+	draw_head(screen, every_ms);
+	share_lines(MAX(lines, (u32)TOP_MIN_LINES) - 1 - (u32)ARRAY_SIZE(panels), granted);
+	for (u32 i = 0; i < ARRAY_SIZE(panels); i++) {
+		end_line(screen);
+		draw_panel(screen, &panels[i], granted[i]);
+	}
+	screen_colour(screen, COLOUR_NONE);
+	screen_control(screen, CLEAR_LINE CLEAR_BELOW);
+}
+
+/* --- The command --------------------------------------------------------------------------- */
+
+struct top_request {
+	u64 every_ms, count; /* count 0: until somebody leaves */
+	bool terminal;
+};
+
+static int parse_top(int argc, char **argv, struct top_request *r)
+{
+	bool counted = false;
+	u32 on;
+
+	*r = (struct top_request){.every_ms = EVERY_MS, .terminal = monitor_editor.rows > 0};
+	for (int i = 1; i < argc; i++) {
+		const char *word = argv[i];
+
+		if (strncmp(word, "every=", 6) == 0) {
+			if (!parse_u64(word + 6, &r->every_ms) || r->every_ms < EVERY_MIN_MS ||
+			    r->every_ms > EVERY_MAX_MS)
+				return command_bad(word, "'%.32s': allowed is %d..%d", word,
+						   EVERY_MIN_MS, EVERY_MAX_MS);
+		} else if (strncmp(word, "count=", 6) == 0) {
+			counted = true;
+			if (!parse_u64(word + 6, &r->count) || r->count == 0)
+				return command_bad(word, "'%.32s': expected a number above 0",
+						   word);
+		} else if (strncmp(word, "color=", 6) == 0) {
+			if (!parse_choice(word + 6, "off|on", &on))
+				return command_bad(word, "'%.32s': color= is off or on", word);
+			r->terminal = on;
+		} else {
+			return command_bad(word,
+					   "'%.32s': expected every=MS, count=N or color=", word);
+		}
+	}
+	/* Whoever is no terminal cannot type q either. */
+	if (!r->terminal && !counted)
+		r->count = 1;
+	return 0;
+}
+
+static void show_frame(const struct top_request *r)
+{
+	static char text[FRAME_BYTES]; /* of the monitor's thread; too large for its stack */
+	u32 lines = monitor_editor.rows ? monitor_editor.rows : SCREEN_LINES;
+	struct screen screen;
+
+	screen_start(&screen, text, sizeof(text), r->terminal);
+	top_frame(&screen, MIN(lines, (u32)MAX_LINES), (u32)r->every_ms);
+	console_write(text);
+	if (!r->terminal)
+		console_write("\n");
+}
+
+/* Waits for the next frame's time. False: somebody wants to leave. Another key: at once. */
+static bool wait_for_frame(const struct top_request *r)
+{
+	int key = monitor_wait_key((u32)r->every_ms);
+
+	return key != 'q' && key != 'Q' && !monitor_interrupted();
+}
+
+int command_top(int argc, char **argv)
+{
+	struct top_request request;
+
+	if (parse_top(argc, argv, &request) != 0)
+		return -EINVAL;
+	if (request.terminal)
+		console_write(ENTER_SCREEN);
+	top_begin();
+	show_frame(&request);
+	for (u64 frame = 1; request.count == 0 || frame < request.count; frame++) {
+		if (!wait_for_frame(&request))
+			break;
+		show_frame(&request);
+	}
+	if (request.terminal)
+		console_write(SHOW_CURSOR "\n");
+	return 0;
+}
+
+const char *complete_top(u32 word, u32 i)
+{
+	static const char *const words[] = {"every=", "count=", "color=off", "color=on"};
+
+	(void)word;
+	return i < ARRAY_SIZE(words) ? words[i] : NULL;
+}
