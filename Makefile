@@ -100,6 +100,7 @@ mutants: | deps ## Break the code on purpose (tests/mutants): the tests must not
 
 .PHONY: iso
 iso: $(ISO) $(BUILD)/compile_commands.json ## build/highwater.iso: boots under BIOS and UEFI
+	@echo '  $(ISO): $(shell wc -c <$(ISO) 2>/dev/null) bytes'
 
 .PHONY: docs
 docs: $(ISO) ## Write docs/reference from what the kernel says of itself

@@ -89,4 +89,7 @@ def command(topology, iso, workdir, *, qemu="qemu-system-x86_64", firmware="bios
         args += ["-fw_cfg", f"name=opt/highwater/cmdline,file={quote(path)}"]
     if gdb:
         args += ["-S", "-gdb", gdb]
-    return args + shlex.split(extra)
+    try:
+        return args + shlex.split(extra)
+    except ValueError as error:
+        raise SetupError(f"QEMUEXTRA is not a line of words ({error}): {extra}") from error
