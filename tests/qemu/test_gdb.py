@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pexpect
@@ -59,6 +60,14 @@ class Guest:
         self.child = pexpect.spawn(command[0], command[1:], timeout=LIMIT_SECONDS, echo=False,
                                    encoding="utf-8", codec_errors="replace", logfile=log,
                                    preexec_fn=guest.die_with_parent)
+        self.wait_for_stub()
+
+    def wait_for_stub(self):
+        """QEMU makes the socket some time after it has started: late on a busy host."""
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while not Path(qemu.debug_socket(self.workdir)).exists():
+            assert time.monotonic() < deadline and self.child.isalive(), "no stub"
+            time.sleep(0.02)
 
     def gdb(self, *commands):
         """Their texts; none may fail."""
