@@ -65,6 +65,8 @@ deps:
 TOPOLOGY ?= two
 FIRMWARE ?= bios
 ACCEL    ?= tcg
+# Of 127.0.0.1, for `make debug` and `make gdb`.
+DEBUG_PORT ?= 1234
 export HIGHWATER_CMDLINE   := $(value CMDLINE)
 export HIGHWATER_QEMUEXTRA := $(value QEMUEXTRA)
 
@@ -77,11 +79,11 @@ run: $(ISO) ## Build the ISO and boot it in QEMU; Ctrl-A X leaves
 
 .PHONY: debug
 debug: $(ISO) ## Boot halted, waiting for `make gdb` in another terminal
-	@$(launch) --gdb
+	@$(launch) --gdb '$(DEBUG_PORT)'
 
 .PHONY: gdb
 gdb: $(ELF) ## Attach gdb to `make debug`
-	@gdb -q -x tools/gdb/highwater.py $(ELF)
+	@gdb -q -x tools/gdb/highwater.py -ex "python hwgdb.attach('$(DEBUG_PORT)')" $(ELF)
 
 # --- Testing ------------------------------------------------------------------------------------
 
@@ -98,6 +100,7 @@ mutants: | deps ## Break the code on purpose (tests/mutants): the tests must not
 
 .PHONY: iso
 iso: $(ISO) $(BUILD)/compile_commands.json ## build/highwater.iso: boots under BIOS and UEFI
+	@echo '  $(ISO): $(shell wc -c <$(ISO) 2>/dev/null) bytes'
 
 .PHONY: docs
 docs: $(ISO) ## Write docs/reference from what the kernel says of itself
@@ -118,7 +121,7 @@ help: ## This list
 	@echo
 	@echo "  TOPOLOGY=name    a machine of tests/topologies/: $(sort $(basename $(notdir $(wildcard tests/topologies/*.toml))))"
 	@echo "  CMDLINE='...'    the kernel's command line, for example CMDLINE='run=\"numa; buddyinfo\"'"
-	@echo "  FIRMWARE=bios|uefi  ACCEL=tcg|kvm  QEMUEXTRA='...'  TESTS='-k name'"
+	@echo "  FIRMWARE=bios|uefi  ACCEL=tcg|kvm  QEMUEXTRA='...'  TESTS='-k name'  DEBUG_PORT=n"
 	@echo "  CC=clang  CROSS_COMPILE=prefix-  V=1 (show commands)"
 
 .PHONY: FORCE

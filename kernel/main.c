@@ -274,8 +274,10 @@ static void start_interrupts(void)
 static void run_kernel(void)
 {
 	struct mm_options mm = {.min_free_kbytes = options.min_free_kbytes};
+	u64 start_ns = time_since_entry_ns(), mm_ns;
 
 	mm_init(&mm);
+	mm_ns = time_since_entry_ns() - start_ns;
 	allocator_ready = true;
 	cpus_memory_ready();
 	panic_memory_ready();
@@ -283,6 +285,9 @@ static void run_kernel(void)
 	smp_start_all(numa_topology()->nr_cpus, (u32)options.maxcpus);
 	check_accounting();
 	print_summary();
+	klog(LOG_INFO, "highwater", "memory manager up in %llu us: %llu us a GiB",
+	     (unsigned long long)mm_ns / 1000,
+	     (unsigned long long)(mm_ns / 1000 * (GiB(1) >> PAGE_SHIFT) / memblock_ram_pages()));
 	klog(LOG_NOTICE, "highwater", "%llu ms from entry to prompt",
 	     (unsigned long long)time_since_entry_ns() / 1000000);
 	do_what_was_asked();

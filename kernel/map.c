@@ -2,18 +2,19 @@
  * What a map of physical memory shows: views, keys, cells.
  *
  * A *view* is a question (whose? which zone? in which state?), a *key* one of its answers, with a
- * letter and a colour. Each frame has exactly one key in each view, so that the counts of a range add
- * up to its size, and those of all memory to the allocator's own figures. A *cell* is an equal, aligned
- * share of the range, a power of two of pages; it shows the key that most of its frames have.
+ * letter and a colour. Each frame has exactly one key in each view, so that the counts of a range
+ * add up to its size, and those of all memory to the allocator's own figures. A *cell* is an equal,
+ * aligned share of the range, a power of two of pages; it shows the key that most of its frames
+ * have.
  *
  *	firmware's map   |avail|  |===== available =====|resv|      not RAM: its type says the key
  *	memblock         |f|     |kern|          |sp|               taken at boot: its owner
  *	buddy                ffff      ffAAfffffff  AA              the rest: in what block it is
  *	cells            |  .  |  .  |  .  |  .  |  .  |  .  |
  *
- * Who answers: mm/ for RAM that it has (memory_next(): one visit a block, and one a unit of 4 MiB at
- * least), the firmware's map for the rest. Struct pages are not touched one by one: 64 GiB that are free
- * in large blocks are 16384 visits.
+ * Who answers: mm/ for RAM that it has (memory_next(): one visit a block, and one a unit of 4 MiB
+ * at least), the firmware's map for the rest. Struct pages are not touched one by one: 64 GiB that
+ * are free in large blocks are 16384 visits.
  *
  * Another state, owner or view is a row in a table here; a state without a row shows as '?'.
  */

@@ -4,14 +4,15 @@
  *	hw> map node=1
  *	0x20000000 fFFFFFFFFF...     address of the row's first cell, then MAP_COLUMNS cells
  *
- * What is shown is cut into rows from its beginning. A run of rows without RAM is one line that says
- * how much of what is there. Under the map stands what the letters mean, with the exact number of
- * pages of each: they add up to the range.
+ * What is shown is cut into rows from its beginning. A run of rows without RAM is one line that
+ * says how much of what is there. Under the map stands what the letters mean, with the exact number
+ * of pages of each: they add up to the range.
  *
- * Colours repeat what the letters say. They are on if a terminal has told its size, and never needed.
+ * Colours repeat what the letters say. They are on if a terminal has told its size, and never
+ * needed.
  *
- * A row is counted and printed before the next is looked at, and each cell asks for Ctrl-C, so that a
- * map of 1 TiB begins at once and ends at once.
+ * A row is counted and printed before the next is looked at, and each cell asks for Ctrl-C, so that
+ * a map of 1 TiB begins at once and ends at once.
  */
 #include <arch/page.h>
 #include <base/errno.h>

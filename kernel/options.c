@@ -322,7 +322,7 @@ static bool apply_word(struct options *out, char *word, bool say)
 	}
 	if (may_ask)
 		refuse_request(out, word, ": quoted into a word that is unknown");
-	nearest = option_nearest(word);
+	nearest = say ? option_nearest(word) : NULL;
 	if (say && nearest)
 		klog(LOG_WARN, "options", "unknown option '%.40s': did you mean '%s'?", word,
 		     nearest);

@@ -76,116 +76,6 @@ static void print_cpus_and_domains(const struct numa_topology *topology)
 		kprintf("node %u: proximity domain %u\n", nid, topology->domain[nid]);
 }
 
-/* CPUs that are enabled and none of ours, since no interrupt would reach them. */
-static void print_unused_cpus(const struct acpi_tables *tables)
-{
-	for (u32 i = 0; tables->have_madt && i < tables->madt.nr_cpus; i++) {
-		const struct acpi_madt_cpu *cpu = &tables->madt.cpus[i];
-
-		if (!cpu->enabled || !cpu->x2apic || cpu->apic_id <= ACPI_MAX_APIC_ID ||
-		    cpu->apic_id == numa_topology()->cpus[0].apic_id)
-			continue;
-		kprintf("no cpu: apic id %u", cpu->apic_id);
-		for (u32 j = 0; tables->have_srat && j < tables->srat.nr_cpus; j++)
-			if (tables->srat.cpus[j].apic_id == cpu->apic_id)
-				kprintf(", domain %u", tables->srat.cpus[j].domain);
-		kprintf(": above %d, left out\n", ACPI_MAX_APIC_ID);
-	}
-}
-
-/* SRAT's memory as it stands there, empty slots apart, and how much of it is RAM. */
-static void print_firmware_ranges(const struct acpi_srat *srat)
-{
-	kprintf("firmware ranges:\n");
-	for (u32 i = 0; i < srat->nr_memory; i++) {
-		const struct acpi_srat_memory *m = &srat->memory[i];
-		u64 end = m->length > UINT64_MAX - m->base ? UINT64_MAX : m->base + m->length;
-
-		if (m->length == 0)
-			continue;
-		kprintf("domain %u: [mem 0x%016llx-0x%016llx]%s%s%s, %llu of %llu KiB are RAM\n",
-			m->domain, (unsigned long long)m->base, (unsigned long long)end - 1,
-			m->enabled ? "" : " disabled", m->hotplug ? " hot-pluggable" : "",
-			m->nonvolatile ? " non-volatile" : "",
-			(unsigned long long)acpi_ram_bytes(memblock_next_ram, m->base, end) >> 10,
-			(unsigned long long)m->length >> 10);
-	}
-}
-
-static void print_initiators(const struct acpi_srat *srat)
-{
-	for (u32 i = 0; i < srat->nr_initiators; i++) {
-		const struct acpi_srat_initiator *g = &srat->initiators[i];
-
-		kprintf("domain %u: generic initiator%s, ", g->domain,
-			g->enabled ? "" : " (disabled)");
-		if (g->handle_type == ACPI_HANDLE_PCI)
-			kprintf("PCI %04x:%02x:%02x.%u\n", g->segment, g->bdf >> 8,
-				g->bdf >> 3 & 0x1f, g->bdf & 7);
-		else if (g->handle_type == ACPI_HANDLE_ACPI)
-			kprintf("ACPI %s, UID %u\n", g->hid, g->uid);
-		else
-			kprintf("a handle of type %u\n", g->handle_type);
-	}
-}
-
-static void print_hmat_matrix(const struct acpi_hmat *hmat, const struct acpi_hmat_matrix *matrix)
-{
-	static const char *const names[] = {"access latency", "read latency",
-					    "write latency",  "access bandwidth",
-					    "read bandwidth", "write bandwidth"};
-	const u32 *rows = &hmat->domains[matrix->first_domain];
-	const u32 *columns = rows + matrix->nr_initiators;
-
-	if (matrix->data >= ARRAY_SIZE(names)) {
-		kprintf("hmat: a matrix of reserved type %u\n", matrix->data);
-		return;
-	}
-	for (u32 i = 0; i < matrix->nr_initiators; i++) {
-		kprintf("hmat: %s", names[matrix->data]);
-		if (matrix->level)
-			kprintf(" of cache level %u", matrix->level);
-		kprintf(" from domain %u:", rows[i]);
-		for (u32 j = 0; j < matrix->nr_targets; j++)
-			kprintf(" %u=%u", columns[j], acpi_hmat_value(hmat, matrix, i, j));
-		kprintf(matrix->data <= ACPI_HMAT_WRITE_LATENCY ? " ns\n" : " MB/s\n");
-	}
-}
-
-/* Known, not used: distances are SLIT's. 0 is "not given". */
-static void print_hmat(const struct acpi_hmat *hmat)
-{
-	kprintf("hmat: revision %u\n", hmat->header.revision);
-	for (u32 i = 0; i < hmat->nr_attributes; i++) {
-		const struct acpi_hmat_attributes *a = &hmat->attributes[i];
-
-		if (a->memory_valid && a->initiator_valid)
-			kprintf("hmat: memory of domain %u is local to domain %u\n", a->memory,
-				a->initiator);
-	}
-	for (u32 i = 0; i < hmat->nr_matrices; i++)
-		print_hmat_matrix(hmat, &hmat->matrices[i]);
-	for (u32 i = 0; i < hmat->nr_caches; i++) {
-		const struct acpi_hmat_cache *c = &hmat->caches[i];
-
-		kprintf("hmat: memory of domain %u has a cache, level %u of %u, %llu KiB, lines of "
-			"%u\n",
-			c->memory, c->level, c->levels, (unsigned long long)c->size_bytes >> 10,
-			c->line_bytes);
-	}
-}
-
-static void print_firmware(const struct acpi_tables *tables)
-{
-	print_unused_cpus(tables);
-	if (tables->have_srat) {
-		print_firmware_ranges(&tables->srat);
-		print_initiators(&tables->srat);
-	}
-	if (tables->have_hmat)
-		print_hmat(&tables->hmat);
-}
-
 static void print_oddities(void)
 {
 	const struct topology_notes *notes = acpi_notes();
@@ -214,7 +104,7 @@ int command_numa(int argc, char **argv)
 	kprintf("\n");
 	print_ranges();
 	print_cpus_and_domains(topology);
-	print_firmware(acpi_tables());
+	acpi_describe(acpi_tables(), topology, memblock_next_ram, kprintf);
 	print_oddities();
 	return 0;
 }

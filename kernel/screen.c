@@ -1,10 +1,11 @@
 /*
- * Text for a terminal: built in a buffer, with colours and a right margin, and written in one piece.
+ * Text for a terminal: built in a buffer, with colours and a right margin, and written in one
+ * piece.
  *
  * Two things make a report on a terminal ugly: lines that are longer than the terminal is wide, and
- * colours that stay switched on. Here neither can happen. A line knows the column that a reader sees
- * (escape sequences have no width) and drops what is past the margin, and ending a line ends its
- * colour. Without colours there is not one escape sequence in the text: it may go into a file.
+ * colours that stay switched on. Here neither can happen. A line knows the column that a reader
+ * sees (escape sequences have no width) and drops what is past the margin, and ending a line ends
+ * its colour. Without colours there is not one escape sequence in the text: it may go into a file.
  *
  * A full buffer drops what comes, and never half of an escape sequence: each piece is appended as a
  * whole or not at all, and room for ending colour and line is kept aside.
@@ -92,7 +93,6 @@ void screen_end_line(struct screen *screen)
 	screen_colour(screen, COLOUR_NONE);
 	append(screen, "\n", 0);
 	screen->column = 0;
-	screen->line++;
 }
 
 const char *size_text(char buf[SIZE_TEXT_BYTES], u64 bytes)

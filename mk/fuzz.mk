@@ -1,5 +1,6 @@
 # The fuzz targets: each tests/fuzz/fuzz_NAME.c is a program of its own, linked with what it needs
-# of the code under test. Built twice: with sanitizers, and for measuring which lines are covered.
+# of the code under test. Built twice with libFuzzer: with sanitizers, and for measuring which lines
+# are covered. And once without it, by the host's compiler, to replay inputs (tests/fuzz/replay.c).
 
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(filter-out %/fuzz_common.c,\
 		  $(sort $(wildcard tests/fuzz/fuzz_*.c))))
@@ -58,8 +59,27 @@ $(eval $(call fuzz-build,asan))
 $(eval $(call fuzz-build,coverage))
 .SECONDARY: $(FUZZ_C:%.c=$(FBUILD)/asan/%.o) $(FUZZ_C:%.c=$(FBUILD)/coverage/%.o)
 
+# --- Replaying without libFuzzer: the objects of the host's tests -------------------------------
+
+REPLAY   := $(FUZZ_TARGETS:%=$(HBUILD)/replay/replay-%)
+REPLAY_C := $(FUZZ_C) tests/fuzz/replay.c
+
+$(HBUILD)/replay/subject.a: $(FUZZ_SUBJECT_C:%.c=$(HBUILD)/asan/%.o)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(HBUILD)/replay/replay-%: $(HBUILD)/asan/tests/fuzz/fuzz_%.o $(HBUILD)/asan/tests/fuzz/replay.o \
+			   $(HBUILD)/replay/subject.a
+	$(note) HOSTLD $@
+	$(Q)$(HOSTCC) $(ASAN_FLAGS) -o $@ $^
+
+.SECONDARY: $(REPLAY_C:%.c=$(HBUILD)/asan/%.o)
+-include $(filter-out $(ASAN_OBJ:.o=.d),$(REPLAY_C:%.c=$(HBUILD)/asan/%.d))
+
+test: $(REPLAY)
+
 # The compilers of `make lint` see the targets, too, as they see the host's tests.
-lint-objects: $(FUZZ_C:%.c=$(HBUILD)/asan/%.o)
+lint-objects: $(REPLAY_C:%.c=$(HBUILD)/asan/%.o)
 
 needs_fuzz := build test fuzz
 

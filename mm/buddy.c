@@ -129,9 +129,9 @@ u32 buddy_take_many_locked(struct zone *zone, unsigned int order, u32 nr, struct
  * be a buddy by number where nodes share a 4 MiB unit. All of that is one comparison of its header.
  * Relaxed: what our lock does not guard next door (another zone's page, or one that a CPU has on
  * its own list) may change meanwhile, but never to or from this value.
+ *
+ * Merges as far as it goes, and lists what comes of it; returns its order.
  */
-
-/* Merges as far as it goes, and lists what comes of it; returns its order. */
 static inline unsigned int merge_up(struct zone *zone, struct page *page, unsigned int order)
 {
 	u64 free_header = PAGE_HEADER(PAGE_FREE, 0, zone->type, zone->nid);

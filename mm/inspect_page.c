@@ -12,9 +12,9 @@
  * That is address order, so it answers for a part of a zone as well as for all of it; the free
  * lists could only answer for all.
  *
- * Lock: the zone's, for one unit at a time, so it is held for MAX_BLOCK_PAGES steps at most. A picture
- * of more than one unit is therefore one of several moments. Nothing here changes anything, and
- * broken struct pages are reported as what they say, not followed.
+ * Lock: the zone's, for one unit at a time, so it is held for MAX_BLOCK_PAGES steps at most. A
+ * picture of more than one unit is therefore one of several moments. Nothing here changes anything,
+ * and broken struct pages are reported as what they say, not followed.
  */
 #include <mm/inspect.h>
 

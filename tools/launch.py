@@ -22,6 +22,12 @@ import tempfile
 from hwlib import guest, qemu, qmp, topology
 
 
+def port(text):
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port: a number from 1 to 65535")
+    return int(text)
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--iso", default="build/highwater.iso")
@@ -37,7 +43,8 @@ def arguments():
     mode.add_argument("--test", action="store_true", help="success is a complete KTAP plan")
     mode.add_argument("--run", action="store_true",
                       help="success is the guest's exit code, and no KTAP that says otherwise")
-    mode.add_argument("--gdb", action="store_true", help="wait for a debugger on port 1234")
+    mode.add_argument("--gdb", type=port, metavar="PORT",
+                      help="wait for a debugger on this port of 127.0.0.1")
     return parser.parse_args()
 
 
@@ -74,6 +81,7 @@ def interactive(command, workdir):
 
 
 def captured(command, options, workdir):
+    """The guest leaves by itself; nobody types."""
     def show(line):
         print(line, flush=True)
 
@@ -104,11 +112,12 @@ def main():
                 accel=options.accel, cpu=options.cpu, machine=options.machine,
                 cmdline=cmdline,
                 extra=os.environ.get("HIGHWATER_QEMUEXTRA", ""),
-                interactive=not captures, gdb=options.gdb,
+                interactive=not captures,
+                gdb=options.gdb and f"tcp:127.0.0.1:{options.gdb}",
             )  # fmt: skip
             print(shlex.join(command), flush=True)
             if options.gdb:
-                print("Halted. In another terminal: make gdb", flush=True)
+                print(f"Halted. In another terminal: make gdb DEBUG_PORT={options.gdb}", flush=True)
             if captures:
                 return captured(command, options, workdir)
             return interactive(command, workdir)

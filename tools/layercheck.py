@@ -15,11 +15,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parents[1])
-DIRECTORIES = ("arch", "boot", "examples", "include", "kernel", "mm", "tests")
+DIRECTORIES = ("arch", "boot", "examples", "include", "kernel", "mm", "tests", "tools")
 
 # What a freestanding compiler brings.
 COMPILER = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdalign.h", "stdnoreturn.h"}
 EVERYTHING = None
+
+# What a program that runs on the host has besides.
+C_LIBRARY = ["ctype.h", "dirent.h", "stdio.h", "stdlib.h", "string.h", "sys/stat.h"]
 
 # (room, files, what it may include)
 ROOMS = [
@@ -40,7 +43,7 @@ ROOMS = [
     ("options are parsed on the host, too", ["kernel/options.c"],
      ["base/", "kernel/options.h", "kernel/parse.h", "kernel/printk.h", "mm/policy.h"]),
     ("lines are edited on the host, too", ["kernel/line_editor.c"],
-     ["base/", "kernel/monitor.h"]),
+     ["base/", "kernel/line_editor.h"]),
     ("symbols are looked up on the host, too", ["kernel/symbols.c"],
      ["base/", "kernel/panic.h"]),
     ("the kernel", ["kernel/*"], ["base/", "arch/", "mm/", "boot/", "kernel/", "x86/"]),
@@ -50,6 +53,9 @@ ROOMS = [
      ["base/", "arch/", "asm/", "x86/", "kernel/printk.h", "kernel/panic.h", "kernel/thread.h"]),
     ("the example takes mm/ and nothing of kernel/", ["examples/*"],
      ["base/", "arch/", "mm/", "boot/", "asm/", "x86/"]),
+    ("numa-inspect runs the ACPI parsers and what they need of mm/ on the host",
+     ["tools/numa-inspect/*"],
+     ["base/", "kernel/acpi.h", "mm/memblock.h", "mm/numa.h", "mm/os.h", *C_LIBRARY]),
     ("tests may know all", ["tests/*"], EVERYTHING),
 ]  # fmt: skip
 

@@ -8,9 +8,10 @@ A mutant is a patch with a header:
     Killed-by: host:buddy,page_alloc kernel:page_alloc.* qemu:bad_input
     Topology: four                    (for kernel:, default two)
 
-`host:` names suites or cases of the host's test binary, `kernel:` those inside the kernel, `qemu:`
-tests of tests/qemu by a part of their name. The mutant is applied to a copy of the tree with its built objects, built, and the named tests are
-run, in this order. It is killed when one of them fails, panics, or does not end in time; it lives when
+`host:` names suites or cases of the host's test binary, `kit:` machines, rules and tests of the ACPI
+kit's half on the host, `fuzz:` targets of tests/fuzz, which get a short run, `kernel:` suites or cases
+inside the kernel, `qemu:` tests of tests/qemu by a part of their name. The mutant is applied to a copy of the
+tree with its built objects, built, and the named tests are run, in this order. It is killed when one of them fails, panics, or does not end in time; it lives when
 all pass. A patch that does not apply or compile is an error as bad as one that lives. The same
 tests must pass on the tree as it is: otherwise a misspelt name would kill everything.
 
@@ -31,13 +32,16 @@ ROOT = Path(__file__).resolve().parents[1]
 PATCHES = ROOT / "tests" / "mutants"
 AREA = ROOT / "build" / "mutants"
 PARALLEL = 2
-WHERE = ["host", "kernel", "qemu"]
+WHERE = ["host", "kit", "fuzz", "kernel", "qemu"]
 BUILD_LIMIT, HOST_LIMIT, KERNEL_LIMIT, QEMU_LIMIT = 600, 300, 120, 300
+FUZZ_LIMIT = 300
 
 # What a copy needs. build/ goes along so that only what the patch touches is compiled again.
 PARTS = ["Makefile", "arch", "boot", "build/highwater.elf", "build/highwater.iso", "build/host",
          "build/iso", "build/kernel", "include", "iso", "kernel", "linker.ld", "mk", "mm", "tests",
          "tools"]  # fmt: skip
+BUILT_FOR = {"kit": ["build/acpi", "build/numa-inspect"], "fuzz": ["build/fuzz/asan"],
+             "qemu": ["build/acpi", "build/numa-inspect"]}
 
 
 class Broken(Exception):
@@ -63,7 +67,8 @@ def read(path):
     if "Subject" not in fields or not killers:
         raise Broken("the header lacks Subject: or Killed-by:")
     if any(len(item) != 2 or item[0] not in WHERE for item in killers):
-        raise Broken("Killed-by: is host:, kernel: or qemu:, and names with commas between")
+        raise Broken(f"Killed-by: is one of {', '.join(WHERE)}, and after a colon names with "
+                     "commas between")
     killers.sort(key=lambda item: WHERE.index(item[0]))  # what takes least time first
     return Mutant(path, fields["Subject"], killers, fields.get("Topology", "two"))
 
@@ -88,15 +93,28 @@ def make(tree, *targets):
         raise Broken("does not compile: " + " | ".join(errors[:2]))
 
 
+def pytest(tree, expression):
+    return run(tree, [sys.executable, "-B", "tests/qemu/run.py", "-n", "1", "-k", expression],
+               QEMU_LIMIT)  # fmt: skip
+
+
 def passes(tree, where, globs, topology):
     """Runs the tests named; returns whether all passed, and how they ended."""
     if where == "host":
         make(tree, "build/host/tests-asan")
         code, output = run(tree, ["build/host/tests-asan", globs], HOST_LIMIT)
+    elif where == "kit":
+        make(tree, "kit-tables")
+        code, output = pytest(tree, "(test_acpi_kit or test_numa_inspect) and not boot and "
+                              f"({globs.replace(',', ' or ')})")
+    elif where == "fuzz":
+        targets = globs.split(",")
+        make(tree, *(f"build/fuzz/asan/fuzz-{target}" for target in targets))
+        code, output = run(tree, [sys.executable, "-B", "tests/fuzz/run.py", "--short", "--forget",
+                                  *targets], FUZZ_LIMIT)  # fmt: skip
     elif where == "qemu":
-        make(tree, "build/highwater.iso", "build/host/tests-asan")
-        code, output = run(tree, [sys.executable, "-B", "tests/qemu/run.py", "-n", "1", "-k",
-                                  globs.replace(",", " or ")], QEMU_LIMIT)  # fmt: skip
+        make(tree, "build/highwater.iso", "build/host/tests-asan", "kit-tables")
+        code, output = pytest(tree, globs.replace(",", " or "))
     else:
         make(tree, "build/highwater.iso")
         code, output = run(
@@ -112,7 +130,7 @@ def passes(tree, where, globs, topology):
 def apply(mutant, tree):
     if tree.exists():
         shutil.rmtree(tree)
-    for part in PARTS:
+    for part in PARTS + [part for where, _ in mutant.killers for part in BUILT_FOR.get(where, [])]:
         source, target = ROOT / part, tree / part
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():

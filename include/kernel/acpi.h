@@ -264,6 +264,14 @@ void acpi_note_uncovered_ram(const struct numa_topology *topology,
 			     bool (*next_ram)(phys_addr_t *cursor, struct memblock_range *range),
 			     struct topology_notes *notes);
 
+/*
+ * The tables as text, for `numa`: enabled CPUs that are left out, SRAT's memory and initiators as they
+ * stand there, HMAT. `next_ram` as above, or NULL where RAM is not known. Pure but for the two.
+ */
+void acpi_describe(const struct acpi_tables *tables, const struct numa_topology *topology,
+		   bool (*next_ram)(phys_addr_t *cursor, struct memblock_range *range),
+		   void (*print)(const char *fmt, ...) __printf_like(1, 2));
+
 /* --- This machine --------------------------------------------------------------------------- */
 
 /*

@@ -27,7 +27,7 @@ struct map_view {
 	void (*count)(const struct memory_piece *piece, u64 *counts);
 	/* The key of what the memory manager does not have, by the firmware's type (0: nothing). */
 	u32 (*outside)(u32 firmware_type);
-	/* At one page a cell: the letter of that page, and a line that explains it. NULL: as ever. */
+	/* At one page a cell: that page's letter, and a line that explains it. NULL: as ever. */
 	char (*page_letter)(pfn_t pfn, char letter);
 	const char *page_legend;
 };

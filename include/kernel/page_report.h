@@ -4,7 +4,10 @@
 
 #include <base/types.h>
 
-/* Each line goes to `say`, without a newline and at most SCREEN_COLUMNS long; none for what is no RAM. */
+/*
+ * Each line goes to `say`, without a newline and at most SCREEN_COLUMNS long; none for what is no
+ * RAM.
+ */
 void page_report(pfn_t pfn, void (*say)(const char *line));
 
 #endif

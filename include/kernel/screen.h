@@ -16,7 +16,6 @@ struct screen {
 	char *text;
 	size_t size, len;
 	u32 column;            /* characters on the current line that a reader sees */
-	u32 line;              /* lines ended so far */
 	bool colour;           /* false: no escape sequence is ever written */
 	const char *colour_on; /* the one in force, "" for none */
 };

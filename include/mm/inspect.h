@@ -105,8 +105,8 @@ struct memory_piece {
 	bool reserved; /* taken at boot, by `owner` */
 	enum memblock_owner owner;
 	/*
-	 * How many of its frames are in a block of each state, or RESERVED; end - start in all. TAIL:
-	 * in no block at all, which breaks PAGE-3.
+	 * How many of its frames are in a block of each state, or RESERVED; end - start in all.
+	 * TAIL: in no block at all, which breaks PAGE-3.
 	 */
 	u64 pages[NR_PAGE_STATES];
 };

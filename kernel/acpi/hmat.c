@@ -212,7 +212,10 @@ void acpi_note_hmat(const struct acpi_hmat *hmat, const struct numa_topology *to
 			      hmat->nr_unknown, hmat->first_unknown);
 	if (hmat->nr_dropped)
 		topology_note(notes, "HMAT: %u entries more than fit, left out", hmat->nr_dropped);
-	if (nr_strangers)
+	/* Where one node has all memory, to call each other domain a stranger would mislead. */
+	if (nr_strangers && topology->nr_nodes == 1)
+		topology_note(notes, "HMAT is not applied: there is one node");
+	else if (nr_strangers)
 		topology_note(notes, "HMAT names domains that are no nodes, %u times",
 			      nr_strangers);
 }

@@ -146,17 +146,18 @@ static void sweep(const struct acpi_srat *srat, struct numa_topology *topology,
 
 /* --- What else is odd about the entries ---------------------------------------------------- */
 
-/* Those that are not used, each with the reason. */
-static void note_unused(const struct acpi_srat *srat, struct topology_notes *notes)
+void topology_note_unused(const struct acpi_srat *srat, struct topology_notes *notes)
 {
-	u32 nr = 0;
+	u32 nr = 0, nr_empty = 0;
 
 	for (u32 i = 0; i < srat->nr_memory; i++) {
 		const struct acpi_srat_memory *m = &srat->memory[i];
 		const char *why = NULL;
 
-		if (m->length == 0)
+		if (m->length == 0) {
+			nr_empty += m->enabled; /* a disabled one is an empty slot */
 			continue;
+		}
 		if (!m->enabled)
 			why = "is disabled";
 		else if (m->nonvolatile)
@@ -169,6 +170,9 @@ static void note_unused(const struct acpi_srat *srat, struct topology_notes *not
 				      m->domain, why);
 	}
 	topology_note_rest(notes, nr, "ranges are not used");
+	if (nr_empty)
+		topology_note(notes, "SRAT: %u enabled ranges are of length 0: passed over",
+			      nr_empty);
 }
 
 /* Does an earlier entry of the same node share an address with entry i? */
@@ -190,21 +194,17 @@ static bool repeats(const struct acpi_srat *srat, const struct numa_topology *to
 static void note_entries(const struct acpi_srat *srat, const struct numa_topology *topology,
 			 struct topology_notes *notes)
 {
-	u32 nr_empty = 0, nr_hotplug = 0, nr_cut = 0, nr_repeated = 0;
+	u32 nr_hotplug = 0, nr_cut = 0, nr_repeated = 0;
 
 	for (u32 i = 0; i < srat->nr_memory; i++) {
 		const struct acpi_srat_memory *m = &srat->memory[i];
 
-		nr_empty += m->enabled && m->length == 0;
 		if (!names_ram(m))
 			continue;
 		nr_hotplug += m->hotplug;
 		nr_cut += ram_end(m) - m->base < m->length;
 		nr_repeated += repeats(srat, topology, i);
 	}
-	if (nr_empty)
-		topology_note(notes, "SRAT: %u enabled ranges are of length 0: passed over",
-			      nr_empty);
 	if (nr_hotplug)
 		topology_note(notes, "SRAT: %u ranges are hot-pluggable: RAM where the map has it",
 			      nr_hotplug);
@@ -249,7 +249,6 @@ static void note_interleaved(const struct numa_topology *topology, struct topolo
 void topology_set_ranges(const struct acpi_srat *srat, struct numa_topology *topology,
 			 struct topology_notes *notes)
 {
-	note_unused(srat, notes);
 	note_entries(srat, topology, notes);
 	topology->nr_ranges = 0;
 	sweep(srat, topology, notes);

@@ -44,7 +44,7 @@ static bool srat_usable(const struct acpi_srat *srat, struct topology_notes *not
 	for (u32 i = 0; i < srat->nr_memory; i++)
 		if (names_ram(&srat->memory[i]))
 			return true;
-	topology_note(notes, "SRAT names no enabled memory: one node owns all memory");
+	topology_note(notes, "SRAT names no memory that is used: one node owns all memory");
 	return false;
 }
 
@@ -136,8 +136,10 @@ void acpi_build_topology(const struct acpi_srat *srat, const struct acpi_slit *s
 			 const struct acpi_madt *madt, u32 boot_apic_id,
 			 struct numa_topology *topology, struct topology_notes *notes)
 {
-	if (srat)
+	if (srat) {
 		note_passed_over(srat, notes);
+		topology_note_unused(srat, notes);
+	}
 	if (srat_usable(srat, notes)) {
 		memset(topology, 0, sizeof(*topology));
 		collect_domains(srat, topology, notes);
@@ -146,6 +148,8 @@ void acpi_build_topology(const struct acpi_srat *srat, const struct acpi_slit *s
 		topology_set_distances(slit, topology, notes);
 	} else {
 		numa_topology_flat(topology);
+		if (slit && slit->localities > 1)
+			topology_note(notes, "SLIT is not applied: there is one node");
 		srat = NULL;
 	}
 	topology_set_cpus(srat, madt, boot_apic_id, topology, notes);

@@ -27,6 +27,9 @@ static inline u64 ram_end(const struct acpi_srat_memory *memory)
 bool topology_note_this(u32 *nr);
 void topology_note_rest(struct topology_notes *notes, u32 nr, const char *what);
 
+/* Which of SRAT's memory is not used, and why: said even if that is all of it. */
+void topology_note_unused(const struct acpi_srat *srat, struct topology_notes *notes);
+
 /* Each wants domain[] and nr_nodes, and sets what its name says. Notes are appended. */
 void topology_set_ranges(const struct acpi_srat *srat, struct numa_topology *topology,
 			 struct topology_notes *notes);

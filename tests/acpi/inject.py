@@ -6,7 +6,8 @@
   build/acpi-kit.iso sources; so nothing is built for a boot. Works under both firmwares;
   wrong checksums and lengths survive. GRUB lists tables of its own making in XSDT and RSDT.
 - Firmware files (fw_cfg): with `-machine acpi=off` QEMU makes no tables, and SeaBIOS places those
-  that it is given, root table and RSDP too. For what is wrong with the root.
+  that it is given, root table and RSDP too. For what is wrong with the root. Tables above 4 GiB,
+  where SeaBIOS places nothing, are put into RAM there by a loader device.
 
     inject.py DRIVE TABLE...      writes a drive for build/acpi-kit.iso
 """
@@ -70,32 +71,74 @@ def _add_checksum(name, offset, start, length):
     return struct.pack("<I56sIII", 3, _file_name(name), offset, start, length).ljust(128, b"\0")
 
 
-def write_firmware_files(directory, tables, null_entries=0):
-    """`tables` below an RSDT that begins with null entries; returns QEMU's arguments.
+class Root:
+    """The root table of a machine to come: `old` is an RSDT, else it is an XSDT. It lists the tables,
+    behind null entries, and then addresses that lead to none."""
+
+    def __init__(self, *, old=True, null_entries=0, nowhere=()):
+        self.signature, self.width = (b"RSDT", 4) if old else (b"XSDT", 8)
+        self.null_entries, self.nowhere = null_entries, list(nowhere)
+
+    def bytes(self, entries):
+        listed = [0] * self.null_entries + entries + self.nowhere
+        body = b"".join(entry.to_bytes(self.width, "little") for entry in listed)
+        header = struct.pack("<4sIBB6s8sI4sI", self.signature, 36 + len(body), 1, 0, b"HIGHWT",
+                             b"ACPI KIT", 1, b"KIT ", 1)
+        return header + body
+
+    def rsdp(self):
+        """The pointer to it is made by the firmware: at 16 in an RSDP of revision 0, else at 24."""
+        old = struct.pack("<8sB6sBI", b"RSD PTR ", 0, b"HIGHWT", 0 if self.width == 4 else 2, 0)
+        return old if self.width == 4 else old + struct.pack("<IQB3x", 36, 0, 0)
+
+    def script_for_rsdp(self, rsdp_name, tables_name):
+        if self.width == 4:
+            return _add_pointer(rsdp_name, 16, 4, tables_name) + _add_checksum(rsdp_name, 8, 0, 20)
+        return (_add_pointer(rsdp_name, 24, 8, tables_name) + _add_checksum(rsdp_name, 8, 0, 20)
+                + _add_checksum(rsdp_name, 32, 0, 36))
+
+
+def write_firmware_files(directory, tables, root=None):
+    """`tables` below a root table; returns QEMU's arguments.
 
     The firmware gets the tables as one file and a script: where to place the files, which
     offsets are to become addresses, which checksums are to be made (root and RSDP only).
     """
+    root = root or Root()
     tables_name, rsdp_name = "etc/acpi/tables", "etc/acpi/rsdp"
-    rsdt_bytes = 36 + 4 * (null_entries + len(tables))
-    header = struct.pack("<4sIBB6s8sI4sI", b"RSDT", rsdt_bytes, 1, 0, b"HIGHWT", b"ACPI KIT", 1,
-                         b"KIT ", 1)
+    root_bytes = len(root.bytes([0] * len(tables)))
     body, offsets = b"", []
     for _, data in tables:
-        body += bytes(-(rsdt_bytes + len(body)) % 16)
-        offsets.append(rsdt_bytes + len(body))
+        body += bytes(-(root_bytes + len(body)) % 16)
+        offsets.append(root_bytes + len(body))
         body += data
-    pointers = [0] * null_entries + offsets
-    blob = header + struct.pack(f"<{len(pointers)}I", *pointers) + body
     script = _allocate(tables_name, ZONE_HIGH) + _allocate(rsdp_name, ZONE_FSEG)
-    for index in range(null_entries, len(pointers)):
-        script += _add_pointer(tables_name, 36 + 4 * index, 4, tables_name)
-    script += _add_checksum(tables_name, 9, 0, rsdt_bytes)
-    script += _add_pointer(rsdp_name, 16, 4, tables_name) + _add_checksum(rsdp_name, 8, 0, 20)
-    rsdp = struct.pack("<8sB6sBI", b"RSD PTR ", 0, b"HIGHWT", 0, 0)
+    for index in range(len(tables)):
+        at = 36 + root.width * (root.null_entries + index)
+        script += _add_pointer(tables_name, at, root.width, tables_name)
+    script += _add_checksum(tables_name, 9, 0, root_bytes)
+    script += root.script_for_rsdp(rsdp_name, tables_name)
+    return _firmware_file_arguments(directory, {
+        tables_name: root.bytes(offsets) + body, rsdp_name: root.rsdp(),
+        "etc/table-loader": script})
 
+
+def write_high_tables(directory, tables, base):
+    """`tables` from `base` on, a page or more for each, below an XSDT; returns QEMU's arguments. The
+    firmware's map has RAM there, and no word of the tables."""
+    arguments, places = [], []
+    for name, data in tables:
+        path = Path(directory) / f"high-{name}"
+        path.write_bytes(data)
+        arguments += ["-device", f"loader,file={qemu.quote(path)},addr={base:#x},force-raw=on"]
+        places.append(base)
+        base += (len(data) + 4095) // 4096 * 4096
+    return arguments + write_firmware_files(directory, [], Root(old=False, nowhere=places))
+
+
+def _firmware_file_arguments(directory, files):
     arguments = []
-    for name, data in ((tables_name, blob), (rsdp_name, rsdp), ("etc/table-loader", script)):
+    for name, data in files.items():
         path = Path(directory) / name.replace("/", "-")
         path.write_bytes(data)
         arguments += ["-fw_cfg", f"name={name},file={qemu.quote(path)}"]

@@ -4,7 +4,7 @@ import struct
 
 import kit
 from subject import (ENABLED, HOTPLUG, NONVOLATILE, Table, cpu_apic_id, cpu_domain, cpu_enabled,
-                     cpu_entry, file_only, memory_entry, memory_fields, rule, seal,
+                     cpu_entry, file_only, initiator_entry, memory_entry, memory_fields, rule, seal,
                      x2apic_cpu_entry)
 
 PHYS_LIMIT = 1 << 52
@@ -141,6 +141,25 @@ def srat_length_below_the_header(subject):
     subject.flat("length 20.*left out", "without SRAT")
 
 
+def srat_of_length(subject, length):
+    data = bytearray(subject.bytes("srat"))
+    data[4:8] = struct.pack("<I", length)
+    subject.raw["srat"] = data
+    subject.flat(f"no table at .*length {length}, longer than any table.: left out", "without SRAT")
+
+
+@rule
+def srat_length_above_any_table(subject):
+    """16 MiB and a byte: more than is mapped for any table."""
+    srat_of_length(subject, (16 << 20) + 1)
+
+
+@rule
+def srat_length_of_all_ones(subject):
+    """2^32 - 1, as where no memory answers."""
+    srat_of_length(subject, 0xFFFFFFFF)
+
+
 @rule
 def srat_header_only(subject):
     """Header, and not even the fixed part."""
@@ -152,7 +171,7 @@ def srat_header_only(subject):
 def srat_without_entries(subject):
     """The fixed part and nothing else."""
     subject.srat.entries = []
-    subject.flat("SRAT names no enabled memory")
+    subject.flat("SRAT names no memory that is used: one node")
 
 
 # --- SRAT: content ------------------------------------------------------------------------------
@@ -227,11 +246,24 @@ def srat_disabled_cpus(subject):
 
 
 @rule
+def srat_initiators(subject):
+    """A disabled generic initiator of a domain of its own, and enabled ones of the first domain, with
+    handles of all types."""
+    if subject.name == "initiator":
+        return False
+    domain = subject.expect["domains"][0]
+    subject.srat.entries[1:1] = [
+        initiator_entry(77, 0, flags=0), initiator_entry(domain, 0), initiator_entry(domain, 1),
+        initiator_entry(domain, 9)]
+    subject.note("SRAT: 3 generic initiators: their domains are nodes")
+
+
+@rule
 def srat_all_disabled(subject):
-    """No memory entry is enabled."""
+    """No memory entry is enabled: each is named, then what follows."""
     for entry in subject.srat.memory():
         entry[28] = 0
-    subject.flat("SRAT names no enabled memory")
+    subject.flat(*subject.unused(), "SRAT names no memory that is used: one node")
 
 
 @rule
@@ -248,10 +280,10 @@ def srat_all_hotpluggable(subject):
 
 @rule
 def srat_all_nonvolatile(subject):
-    """No range is RAM."""
+    """No range is RAM: each is named, then what follows."""
     for entry in subject.srat.memory():
         entry[28] |= NONVOLATILE
-    subject.flat("SRAT names no enabled memory")
+    subject.flat(*subject.unused(), "SRAT names no memory that is used: one node")
 
 
 @rule

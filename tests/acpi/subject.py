@@ -87,6 +87,10 @@ def x2apic_cpu_entry(domain, apic_id, flags=ENABLED):
     return bytearray(struct.pack("<BBHIIIII", 2, 24, 0, domain, apic_id, flags, 0, 0))
 
 
+def initiator_entry(domain, handle_type, flags=ENABLED):
+    return bytearray(struct.pack("<BBBBI16sII", 5, 32, 0, handle_type, domain, b"ACPI0017", flags, 0))
+
+
 def lapic_entry(uid, apic_id, flags=ENABLED):
     return bytearray(struct.pack("<BBBBI", 0, 8, uid, apic_id, flags))
 
@@ -146,9 +150,28 @@ class Subject:
                                 if not any(word in note for word in words)]
 
     def flat(self, *notes):
+        """One node is left, and what speaks of several is not applied."""
         self.expect = kit.flat(self.expect, *notes)
+        if self.slit and struct.unpack_from("<Q", self.slit.fixed, 36)[0] > 1:
+            self.note("SLIT is not applied: there is one node")
         if self.hmat:
-            self.note("HMAT names domains that are no nodes")
+            self.note("HMAT is not applied: there is one node")
+
+    def unused(self):
+        """The notes on memory of SRAT that is not used, as kit.few() shortens them."""
+        notes, empty = [], 0
+        for entry in self.srat.memory():
+            domain, base, length, flags = memory_fields(entry)
+            if self.srat.fixed[8] < 2:
+                domain &= 0xFF
+            if length == 0:
+                empty += flags & ENABLED
+            elif not flags & ENABLED or flags & NONVOLATILE:
+                why = "non-volatile" if flags & ENABLED else "disabled"
+                notes.append(f"mem {base:#x}, {length:#x} bytes. of domain {domain} is {why}: "
+                             "not used")
+        notes = kit.few(notes, "ranges are not used")
+        return notes + ([f"SRAT: {empty} enabled ranges are of length 0"] if empty else [])
 
     def default_distances(self):
         self.expect["distances"] = kit.default_distances(self.expect["nodes"])

@@ -6,12 +6,13 @@
  *
  * Then they are a machine's memory, with the RSDP at address 0: addresses in tables are places in the
  * input. What is mapped is a copy of the asked bytes alone, and gone with the next mapping: that is
- * how long acpi_read_tables() may use it.
+ * how long acpi_read_tables() may use it. What was found is then described, as `numa` does.
  */
 #include "fuzz.h"
 
 #include <base/bytes.h>
 #include <base/errno.h>
+#include <base/format.h>
 #include <kernel/acpi.h>
 
 #define RSDP_V1_BYTES 20
@@ -148,6 +149,29 @@ static void expect_first(const char *signature, bool have)
 	FUZZ_CHECK(!found || have, "%s is there, and not found", signature);
 }
 
+static void drop(const char *fmt, ...) __printf_like(1, 2);
+
+/* Formatted, so that ASan sees what is read, and dropped. */
+static void drop(const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+}
+
+static void describe(void)
+{
+	static struct numa_topology topology;
+
+	acpi_build_topology(tables.have_srat ? &tables.srat : NULL,
+			    tables.have_slit ? &tables.slit : NULL,
+			    tables.have_madt ? &tables.madt : NULL, 0, &topology, &notes);
+	acpi_describe(&tables, &topology, NULL, drop);
+}
+
 static void read_memory(const u8 *data, size_t size)
 {
 	u8 *rsdp = fuzz_exact_copy(data, MIN(size, (size_t)RSDP_V2_BYTES));
@@ -163,6 +187,7 @@ static void read_memory(const u8 *data, size_t size)
 	expect_first("SLIT", tables.have_slit);
 	expect_first("APIC", tables.have_madt);
 	expect_first("HMAT", tables.have_hmat);
+	describe();
 }
 
 /* --- One input ------------------------------------------------------------------------------ */

@@ -82,6 +82,61 @@ static void expect_memory(const u8 *table, const struct acpi_srat *srat)
 	FUZZ_SAME(srat->nr_memory, nr);
 }
 
+static void expect_cpu(const struct acpi_srat_cpu *cpu, const u8 *entry, u8 revision)
+{
+	bool x2apic = entry[0] == 2;
+	u32 domain = x2apic ? read_le32(entry + 4) : (u32)entry[2];
+
+	if (!x2apic && revision >= 2)
+		domain |= read_le32(entry + 8) & 0xffffff00;
+	FUZZ_SAME(cpu->x2apic, x2apic);
+	FUZZ_SAME(cpu->domain, domain);
+	FUZZ_SAME(cpu->apic_id, x2apic ? read_le32(entry + 8) : (u32)entry[3]);
+	FUZZ_SAME(cpu->enabled, read_le32(entry + (x2apic ? 12 : 4)) & 1);
+}
+
+static void expect_initiator(const struct acpi_srat_initiator *initiator, const u8 *entry)
+{
+	FUZZ_SAME(initiator->domain, read_le32(entry + 4));
+	FUZZ_SAME(initiator->enabled, read_le32(entry + 24) & 1);
+	if (initiator->handle_type == ACPI_HANDLE_PCI)
+		FUZZ_SAME(initiator->bdf, read_le16(entry + 10));
+}
+
+/* CPUs and initiators in their order, in the same way. */
+static void expect_others(const u8 *table, const struct acpi_srat *srat)
+{
+	u32 length = read_le32(table + 4), at = SRAT_FIXED_BYTES, nr_cpus = 0, nr_initiators = 0;
+
+	for (; at + 2 <= length && table[at + 1] >= 2 && table[at + 1] <= length - at;
+	     at += table[at + 1]) {
+		const u8 *entry = table + at;
+		bool is_cpu =
+			(entry[0] == 0 && entry[1] >= 16) || (entry[0] == 2 && entry[1] >= 24);
+
+		if (is_cpu && nr_cpus < ACPI_MAX_CPUS) {
+			FUZZ_CHECK(nr_cpus < srat->nr_cpus, "CPU %u is lost", nr_cpus);
+			expect_cpu(&srat->cpus[nr_cpus++], entry, table[8]);
+		} else if (entry[0] == 5 && entry[1] >= 32 && nr_initiators < ACPI_MAX_INITIATORS) {
+			FUZZ_CHECK(nr_initiators < srat->nr_initiators, "initiator %u is lost",
+				   nr_initiators);
+			expect_initiator(&srat->initiators[nr_initiators++], entry);
+		}
+	}
+	FUZZ_SAME(srat->nr_cpus, nr_cpus);
+	FUZZ_SAME(srat->nr_initiators, nr_initiators);
+}
+
+static void expect_within_bounds(const struct acpi_srat *srat)
+{
+	FUZZ_CHECK(srat->nr_cpus <= ACPI_MAX_CPUS, "%u CPUs", srat->nr_cpus);
+	FUZZ_CHECK(srat->nr_memory <= ACPI_MAX_MEMORY, "%u ranges", srat->nr_memory);
+	FUZZ_CHECK(srat->nr_initiators <= ACPI_MAX_INITIATORS, "%u initiators",
+		   srat->nr_initiators);
+	for (u32 i = 0; i < srat->nr_initiators; i++)
+		FUZZ_CHECK(strnlen(srat->initiators[i].hid, 9) < 9, "a name without an end");
+}
+
 size_t LLVMFuzzerCustomMutator(u8 *data, size_t size, size_t max_size, unsigned int seed)
 {
 	return fuzz_mutate_tables(data, size, max_size, seed);
@@ -95,15 +150,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	if (err) {
 		FUZZ_SAME(err, -EINVAL);
 	} else {
-		FUZZ_CHECK(first.nr_cpus <= ACPI_MAX_CPUS, "%u CPUs", first.nr_cpus);
-		FUZZ_CHECK(first.nr_memory <= ACPI_MAX_MEMORY, "%u ranges", first.nr_memory);
-		FUZZ_CHECK(first.nr_initiators <= ACPI_MAX_INITIATORS, "%u initiators",
-			   first.nr_initiators);
-		for (u32 i = 0; i < first.nr_initiators; i++)
-			FUZZ_CHECK(strnlen(first.initiators[i].hid, 9) < 9,
-				   "a name without an end");
+		expect_within_bounds(&first);
 		expect_all_counted(table, &first);
 		expect_memory(table, &first);
+		expect_others(table, &first);
 
 		exact = fuzz_exact_copy(table, first.header.length);
 		memset(&second, 0xa5, sizeof(second));

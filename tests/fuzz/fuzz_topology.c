@@ -182,6 +182,23 @@ static void expect_notes(void)
 			   "note %u has no end", i);
 }
 
+/* What of SRAT's memory is not used is said, the first six each, also where nothing is left. */
+static void expect_unused_said(const struct acpi_srat *table)
+{
+	u32 nr = 0, nr_said = 0;
+
+	for (u32 i = 0; i < table->nr_memory; i++)
+		nr += table->memory[i].length != 0 && !names_ram(&table->memory[i]);
+	for (u32 i = 0; i < notes.nr; i++) {
+		const char *text = notes.text[i];
+		size_t len = strlen(text);
+
+		nr_said += strncmp(text, "[mem ", 5) == 0 && len > 10 &&
+			   strcmp(text + len - 10, ": not used") == 0;
+	}
+	FUZZ_SAME(nr_said, MIN(nr, 6u));
+}
+
 /* --- RAM under it --------------------------------------------------------------------------- */
 
 /* A machine's map, as memblock_next_ram() would walk it. */
@@ -250,6 +267,8 @@ static void build(const struct acpi_srat *s, const struct acpi_slit *l, const st
 	FUZZ_CHECK(numa_check_distances(&topology), "NUMA-3");
 	expect_cpus(m, boot_apic_id);
 	expect_notes();
+	if (s)
+		expect_unused_said(s);
 	if (!names_any_ram(s)) {
 		FUZZ_SAME(topology.nr_nodes, 1);
 		FUZZ_CHECK(notes.nr, "one node, and not a word why");

@@ -3,7 +3,11 @@
 
 Each target is a libFuzzer program, started with the seed corpus of tests/fuzz/corpus/NAME. What it
 learns stays in build/fuzz/corpus/NAME for the next run, unless --forget. A finding fails the
-run; the input is kept in build/fuzz/findings, and the line that replays it is printed.
+run; the input is kept in build/fuzz/findings, and the line that replays it is printed. A run that
+executed less than it was told to is a failure, too.
+
+What once found something is in tests/fuzz/regressions, and replayed (replay.c). It is no seed: a
+mutant that the fuzzer shall find would be found by them.
 """
 
 import argparse
@@ -23,6 +27,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SECONDS_AN_INPUT = 20  # more is a hang, which is a finding
 SECONDS_A_REPORT = 15
+SECONDS_SHORT = 240  # no short run takes so long: see "short" below
 RSS_LIMIT_MIB = 2048
 
 
@@ -31,25 +36,28 @@ class Target:
     """How a target is run, and the files whose coverage is its business."""
 
     max_bytes: int
+    short: int = 10_000  # executions in `make test`: 3 to 5 seconds
     files: list = field(default_factory=list)
 
 
 HEADER = "kernel/acpi/header.c"
 TARGETS = {
-    "srat": Target(20700, ["kernel/acpi/srat.c", HEADER]),
-    "slit": Target(4096, ["kernel/acpi/slit.c", HEADER]),
-    "madt": Target(4200, ["kernel/acpi/madt.c", HEADER]),
-    "hmat": Target(12000, ["kernel/acpi/hmat.c", HEADER]),
-    "root": Target(1600, ["kernel/acpi/rsdp.c", "kernel/acpi/find.c", HEADER]),
-    "multiboot2": Target(6400, ["boot/multiboot2.c", "kernel/memory_map.c"]),
-    "topology": Target(4096, [f"kernel/acpi/{name}.c" for name in
+    "srat": Target(20700, 100_000, ["kernel/acpi/srat.c", HEADER]),
+    "slit": Target(4096, 100_000, ["kernel/acpi/slit.c", HEADER]),
+    "madt": Target(4200, 80_000, ["kernel/acpi/madt.c", HEADER]),
+    "hmat": Target(12000, 30_000, ["kernel/acpi/hmat.c", HEADER]),
+    "root": Target(1600, 50_000, [f"kernel/acpi/{name}.c" for name in
+                                  ("rsdp", "find", "describe")] + [HEADER]),
+    "multiboot2": Target(6400, 60_000, ["boot/multiboot2.c", "kernel/memory_map.c"]),
+    "topology": Target(4096, 30_000, [f"kernel/acpi/{name}.c" for name in
                              ("topology", "ranges", "cpus", "distances", "coverage", "notes")]),
-    "options": Target(2400, ["kernel/options.c", "kernel/lib/parse.c"]),
-    "memblock": Target(400, ["mm/memblock.c", "mm/numa.c"]),
-    "boot": Target(160, ["mm/memmap.c", "mm/zone.c", "mm/zonelist.c", "mm/mm_init.c"]),
+    "options": Target(2400, 20_000, ["kernel/options.c", "kernel/lib/parse.c"]),
+    "memblock": Target(400, 60_000, ["mm/memblock.c", "mm/numa.c"]),
+    "boot": Target(160, 10_000, ["mm/memmap.c", "mm/zone.c", "mm/zonelist.c", "mm/mm_init.c"]),
 }
 
 STATUS = re.compile(r"^#(\d+)\s+(\w+).*?cov: (\d+) ft: (\d+) corp: (\d+)/(\S+)")
+EXECUTED = re.compile(r"^stat::number_of_executed_units:\s+(\d+)")
 # The lines of a report that say what happened.
 TELLING = re.compile(r"FUZZ_CHECK|panic: |runtime error|^SUMMARY|ERROR: ")
 
@@ -64,7 +72,8 @@ def say(text):
 @dataclass
 class Result:
     name: str
-    runs: int = 0
+    runs: int = 0      # so far, by the last status line
+    executed: int = 0  # in all, by libFuzzer's statistics at the end
     cov: int = 0
     ft: int = 0
     corpus: str = "0"
@@ -75,11 +84,12 @@ class Result:
 
 
 class Run:
-    """One target, from its start to its end."""
+    """One target, from its start to its end. options: build, runs (None: short), seed, forget."""
 
     def __init__(self, name, options):
         self.name = name
         self.options = options
+        self.runs = options.runs or TARGETS[name].short
         self.program = options.build / "asan" / f"fuzz-{name}"
         self.findings = options.build / "findings"
         self.corpus = options.build / "corpus" / name
@@ -87,13 +97,15 @@ class Run:
 
     def command(self, corpus):
         target = TARGETS.get(self.name, Target(4096))
-        args = [str(self.program), f"-runs={self.options.runs}", f"-seed={self.options.seed}",
+        args = [str(self.program), f"-runs={self.runs}", f"-seed={self.options.seed}",
                 f"-max_len={target.max_bytes}", f"-timeout={SECONDS_AN_INPUT}",
                 f"-rss_limit_mb={RSS_LIMIT_MIB}", "-reload=0", "-print_final_stats=1",
                 f"-artifact_prefix={self.findings}/{self.name}-"]  # fmt: skip
         words = HERE / "corpus" / f"{self.name}.dict"
         if words.exists():
             args.append(f"-dict={words}")
+        if self.options.runs is None:
+            args.append(f"-max_total_time={SECONDS_SHORT}")
         seeds = HERE / "corpus" / self.name
         return [*args, str(corpus), *([str(seeds)] if seeds.is_dir() else [])]
 
@@ -105,6 +117,9 @@ class Run:
             begin = time.time()
             self.follow(self.command(corpus), begin)
         self.result.seconds = time.time() - begin
+        if not self.result.status and self.result.executed < self.runs:
+            self.result.status = 1
+            self.result.telling.append(f"{self.result.executed} of {self.runs} executions")
         if self.result.status:
             self.result.kept = sorted(path for path in self.findings.glob(f"{self.name}-*")
                                       if path.stat().st_mtime >= begin - 1)
@@ -131,8 +146,10 @@ class Run:
             self.result.status = child.wait()
 
     def read(self, line):
-        status = STATUS.match(line)
-        if status:
+        status, executed = STATUS.match(line), EXECUTED.match(line)
+        if executed:
+            self.result.executed = int(executed[1])
+        elif status:
             self.result.runs, self.result.cov = int(status[1]), int(status[3])
             self.result.ft, self.result.corpus = int(status[4]), f"{status[5]}/{status[6]}"
         elif TELLING.search(line):
@@ -145,14 +162,20 @@ class Run:
 
 def show(result, options):
     word = "FAILED" if result.status else "ok"
-    say(f"  {word:6} {result.name:10} {result.runs:>9} runs in {result.seconds:6.1f} s, "
-        f"cov {result.cov}, ft {result.ft}, corpus {result.corpus}")
-    if not result.status:
-        return
-    say("\n".join(f"         {line}" for line in result.telling[:6]))
-    say(f"         all of it: {options.build / result.name}.log")
-    for path in result.kept:
-        say(f"         replay: {options.build}/asan/fuzz-{result.name} {path}")
+    say(f"  {word:6} {result.name:10} {result.executed or result.runs:>9} runs in "
+        f"{result.seconds:6.1f} s, {figures(result)}")
+    if result.status:
+        say("\n".join(f"         {line}" for line in finding(result, options)))
+
+
+def figures(result):
+    return f"cov {result.cov}, ft {result.ft}, corpus {result.corpus}"
+
+
+def finding(result, options):
+    """What a failed run says: the report's telling lines, where all of it is, how to replay it."""
+    return [*result.telling[:6], f"all of it: {options.build / result.name}.log",
+            *(f"replay: {options.build}/asan/fuzz-{result.name} {path}" for path in result.kept)]
 
 
 # --- Coverage -----------------------------------------------------------------------------------
@@ -201,6 +224,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", type=Path, default=Path("build/fuzz"))
     parser.add_argument("--runs", type=int, default=10_000_000, help="executions of each")
+    parser.add_argument("--short", dest="runs", action="store_const", const=None,
+                        help="as many executions as in `make test`")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1, help="targets at a time")
     parser.add_argument("--forget", action="store_true",
@@ -216,7 +241,8 @@ def main():
             if not (options.build / "asan" / f"fuzz-{name}").exists()]
     if lost:
         raise SystemExit(f"fuzz: no program for {', '.join(lost)}")
-    say(f"fuzz: {len(options.targets)} targets, {options.runs} runs each, seed {options.seed}")
+    say(f"fuzz: {len(options.targets)} targets, {options.runs or 'few'} runs each, "
+        f"seed {options.seed}")
     failed = 0
     with ThreadPoolExecutor(max(1, options.jobs)) as pool:
         for result in pool.map(lambda name: Run(name, options).run(), options.targets):

@@ -275,6 +275,9 @@ TOPOLOGY |= {
     "madt-ids-above-254": SRAT["overlap"] + madt(lapic(0), madt_x2apic(255), madt_x2apic(256)),
     "srat-cpu-twice": srat(3, cpu(0, 1), cpu(1, 1), cpu(1, 1), memory(0, 0, GIB),
                            memory(1, GIB, 2 * GIB)) + MADT["four"],
+    "no-memory-that-is-used": srat(3, memory(4, 0, GIB, 0), memory(5, GIB, GIB),
+                                   memory(6, GIB, 2 * GIB, ENABLED | NONVOLATILE))
+    + SLIT["two"] + HMAT["revision-2"],
     "nothing": b"",
 }
 

@@ -1,6 +1,6 @@
 /*
- * `map`, `page` and `top` on the machine that booted: their sums are the allocator's own, and what was
- * just allocated is seen. On any topology.
+ * `map`, `page` and `top` on the machine that booted: their sums are the allocator's own, and what
+ * was just allocated is seen. On any topology.
  */
 #include <arch/cpu.h>
 #include <arch/page.h>

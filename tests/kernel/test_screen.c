@@ -25,7 +25,6 @@ static void the_margin_holds(struct ktest *t)
 	screen_printf(&screen, "x");
 	EXPECT_EQ(t, strlen(text), SCREEN_COLUMNS + 1 + 6);
 	EXPECT_EQ(t, screen.column, 6);
-	EXPECT_EQ(t, screen.line, 1);
 }
 
 /* Switched on once, off at the end of the line, and no width in between. */

@@ -20,9 +20,10 @@ class Counter:
         self.counts = {"passed": 0, "failed": 0, "skipped": 0}
 
     def pytest_runtest_logreport(self, report):
-        ktap = dict(report.user_properties).get("ktap") if report.when == "call" else None
+        properties = dict(report.user_properties) if report.when == "call" else {}
+        ktap = properties.get("ktap")
         if report.when == "call" or not report.passed:
-            show(report, ktap)
+            show(report, ktap, properties.get("figures"))
         if ktap:
             for outcome in self.counts:
                 self.counts[outcome] += ktap[outcome]
@@ -41,9 +42,10 @@ class Counter:
         return (report.outcome, "", "") if report.when == "call" or not report.passed else None
 
 
-def show(report, ktap):
+def show(report, ktap, figures):
     word = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}[report.outcome]
     cases = f"{ktap['passed'] + ktap['failed'] + ktap['skipped']} cases, " if ktap else ""
+    cases += f"{figures}, " if figures else ""
     name = report.nodeid.rpartition("/")[2].removeprefix("test_").replace(".py::test_", ": ")
     print(f"  {word:7} {name} ({cases}{report.duration:.1f} s)", flush=True)
 

@@ -76,93 +76,6 @@ def test_ram(name, build, inspect):
     check(machine, seen)
 
 
-def dump_text(machine):
-    """The tables as acpidump prints them."""
-    lines = []
-    for number, (_, data) in enumerate(machine.tables):
-        lines.append(f"{data[:4].decode()} @ 0x{0xBFF70000 + number * 4096:016X}")
-        for offset in range(0, len(data), 16):
-            row = data[offset : offset + 16]
-            text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
-            lines.append(f"    {offset:04X}: {row.hex(' ').upper():<48} {text}")
-        lines.append("")
-    return "\n".join(lines) + "\n"
-
-
-@pytest.mark.parametrize("name", kit.names())
-def test_acpidump_text(name, build, tmp_path):
-    """One file of text is as good as a file for each table."""
-    machine = kit.load(name, build)
-    path = tmp_path / "acpidump.txt"
-    path.write_text(dump_text(machine), encoding="ascii")
-    check(machine, kit.inspect(build / "host" / "numa-inspect-asan", [path], "--json",
-                               *BOOT_APIC_ID))
-
-
-def run_inspect(build, *arguments):
-    return subprocess.run([str(build / "host" / "numa-inspect-asan"), *map(str, arguments)],
-                          capture_output=True, text=True, timeout=60, check=False)
-
-
-def test_text(build, tmp_path):
-    """The text has the layout of the monitor's `numa`."""
-    machine = kit.load("two", build)
-    done = run_inspect(build, *machine.write(tmp_path))
-    assert done.returncode == 0 and not done.stderr
-    assert done.stdout.startswith("""\
-available: 2 nodes (0-1)
-node 0 cpus: 0 1
-node 0 size: 511 MB
-node 1 cpus: 2 3
-node 1 size: 512 MB
-node distances:
-node   0   1 \n  0:  10  21 \n  1:  21  10 \n
-memory ranges (RAM or not):
-node 0: [mem 0x0000000000000000-0x000000000009ffff] 160 pages
-""")
-    assert "oddities: none\n" in done.stdout
-
-
-def test_the_plain_build_says_the_same(build, tmp_path):
-    paths = kit.load("sparse", build).write(tmp_path)
-    for options in ([], ["--json"], ["--raw"]):
-        plain = subprocess.run([str(build / "numa-inspect"), *options, *map(str, paths)],
-                               capture_output=True, text=True, timeout=60, check=True)
-        assert plain.stdout == run_inspect(build, *options, *paths).stdout
-
-
-# what: (content of the file, a part of the line)
-BAD_FILES = {
-    "empty": (b"", "neither a table"),
-    "binary": (bytes(range(256)), "neither a table"),
-    "prose": (b"no tables here\n", "neither a table"),
-    "signature without a table": (b"SRAT @ 0x0\n\n", "without even a signature"),
-    "no hex": (b"SRAT @ 0x0\n    0000: 53 52 41 54\n    what is this\n", ":3: no line of"),
-    "a gap": (b"SRAT @ 0x0\n    0000: 53 52 41 54\n    0010: 53\n", ":3: the offset"),
-    "half a byte": (b"SRAT @ 0x0\n    0000: 5\n", ":2: no line of"),
-}
-
-
-@pytest.mark.parametrize("what", BAD_FILES)
-def test_bad_file(what, build, tmp_path):
-    content, message = BAD_FILES[what]
-    path = tmp_path / "file"
-    path.write_bytes(content)
-    done = run_inspect(build, path)
-    assert done.returncode == 1 and not done.stdout
-    assert done.stderr.count("\n") == 1 and message in done.stderr
-
-
-@pytest.mark.parametrize("arguments", [
-    [], ["--json"], ["no/such/file"], ["/"], ["--nonsense", "x"], ["--boot-apic-id"],
-    ["--boot-apic-id", "x", "f"], ["--boot-apic-id", "4294967296", "f"], ["--json", "--raw", "f"],
-    ["--ram", "1-0", "f"], ["--ram", "0x0", "f"], ["--ram", "0-4096,", "f"],
-], ids=" ".join)  # fmt: skip
-def test_bad_arguments(arguments, build):
-    done = run_inspect(build, *arguments)
-    assert done.returncode == 1 and not done.stdout and done.stderr
-
-
 def test_no_table(build, tmp_path):
     """A machine whose tables say nothing of nodes: one node, and why."""
     machine = kit.load("two", build)
@@ -296,10 +209,23 @@ MATRIX = [(name, "bios") for name in kit.names()]
 MATRIX += [(name, "uefi") for name in ("sparse", "interleaved", "hole")]
 
 
+def firmware_lines(text):
+    """The part of `numa` that is the firmware's account."""
+    return text[text.index("\nfirmware ranges:") : text.index("\noddities:")]
+
+
 @pytest.mark.parametrize("name, firmware", MATRIX, ids=["-".join(pair) for pair in MATRIX])
-def test_boot_machine(name, firmware, build, boot_machine):
+def test_boot_machine(name, firmware, build, boot_machine, tmp_path):
     machine = kit.load(name, build)
-    check_boot(machine, boot_injected(machine, boot_machine, firmware), firmware)
+    output = boot_injected(machine, boot_machine, firmware)
+    check_boot(machine, output, firmware)
+
+    # Told what RAM the guest has, numa-inspect prints the lines that the guest printed.
+    ram = ",".join(f"{base:#x}-{end:#x}" for base, end in Report(output).whole_ram())
+    done = subprocess.run([str(build / "numa-inspect"), *BOOT_APIC_ID, "--ram", ram,
+                           *map(str, machine.write(tmp_path))],
+                          capture_output=True, text=True, timeout=60, check=True)
+    assert firmware_lines(done.stdout) == firmware_lines(output)
 
 
 # One machine for each: "two" if the rule applies to it.
@@ -313,23 +239,68 @@ def test_boot_rule(rule, build, boot_machine):
     check_boot(machine, boot_injected(machine, boot_machine))
 
 
-def boot_by_firmware(machine, boot_machine, null_entries=0):
+# Under UEFI a sample: each kind of table, sizes, and what GRUB and OVMF might repair.
+UEFI_RULES = ["srat-two-of-them", "srat-bad-checksum", "srat-entry-of-length-0-before-the-last",
+              "srat-all-nonvolatile", "slit-count-beyond-the-table", "apic-cpu-unknown-to-srat",
+              "many-64-nodes"]
+
+
+@pytest.mark.parametrize("rule", UEFI_RULES)
+def test_boot_rule_under_uefi(rule, build, boot_machine):
+    machine = derive.derive(kit.load("two", build), rule)
+    check_boot(machine, boot_injected(machine, boot_machine, "uefi"), "uefi")
+
+
+def boot_by_firmware(machine, boot_machine, write):
+    """write(directory): the arguments of QEMU that bring the tables."""
     with tempfile.TemporaryDirectory(prefix="highwater-") as workdir:
-        files = inject.write_firmware_files(workdir, machine.tables, null_entries)
-        return boot_machine(machine, files, workdir, q35="q35,acpi=off", image="highwater.iso")
+        return boot_machine(machine, write(workdir), workdir, q35="q35,acpi=off",
+                            image="highwater.iso")
 
 
-def test_boot_with_null_entries_in_the_rsdt(build, boot_machine):
+@pytest.mark.parametrize("signature", ["RSDT", "XSDT"])
+def test_boot_with_null_entries_in_the_root(signature, build, boot_machine):
     machine = kit.load("two", build)
-    machine.expect["notes"] = ["RSDT: 2 null entries"]
-    check_boot(machine, boot_by_firmware(machine, boot_machine, null_entries=2))
+    machine.expect["notes"] = [f"{signature}: 2 null entries"]
+    root = inject.Root(old=signature == "RSDT", null_entries=2)
+    check_boot(machine, boot_by_firmware(
+        machine, boot_machine, lambda where: inject.write_firmware_files(where, machine.tables, root)))
+
+
+def test_boot_with_addresses_that_lead_nowhere(build, boot_machine):
+    """One where nothing answers, and one that no CPU can put on its bus."""
+    machine = kit.load("two", build)
+    machine.expect["notes"] = [r"no table at 0xf00000000 .*left out",
+                               r"no table at 0x400000000000 .length 0, cannot be mapped.: left out"]
+    root = inject.Root(old=False, nowhere=[15 << 32, 1 << 46])
+    check_boot(machine, boot_by_firmware(
+        machine, boot_machine, lambda where: inject.write_firmware_files(where, machine.tables, root)))
+
+
+def test_boot_with_tables_above_4_gib(build, boot_machine):
+    """
+        0          2 GiB      4 GiB             5 GiB
+        |   RAM    |   hole   |   RAM |tables|  |
+
+    They stand in ordinary RAM, which the map calls available: nobody else may get those pages.
+    """
+    machine = kit.load("two", build)
+    machine.guest["memory"] = "3G"
+    base = (4 << 30) + (512 << 20)
+    output = boot_by_firmware(machine, boot_machine,
+                              lambda where: inject.write_high_tables(where, machine.tables, base))
+    last = base + 4096 * len(machine.tables) - 1
+    assert re.search(rf"^\[mem 0x{base:016x}-0x{last:016x}\] node \d+, \d+ pages?: ACPI tables$",
+                     output, re.MULTILINE)
+    check_boot(machine, output)
 
 
 @pytest.mark.parametrize("rule", ["srat-two-of-them", "srat-bad-checksum", "apic-bad-checksum"])
 def test_boot_by_firmware(rule, build, boot_machine):
     """What GRUB might have repaired: SeaBIOS places these as they are."""
     machine = derive.derive(kit.load("two", build), rule)
-    check_boot(machine, boot_by_firmware(machine, boot_machine))
+    check_boot(machine, boot_by_firmware(
+        machine, boot_machine, lambda where: inject.write_firmware_files(where, machine.tables)))
 
 
 def test_boot_with_a_second_srat_beside_qemus(build, boot_machine):
@@ -351,4 +322,44 @@ def test_boot_with_a_second_srat_beside_qemus(build, boot_machine):
 
 def test_the_kit_is_whole():
     """What was asked for is there: a machine or a rule that is lost is not noticed otherwise."""
-    assert len(kit.names()) >= 16 and len(derive.RULES) >= 65
+    assert len(kit.names()) >= 18 and len(derive.RULES) >= 86
+
+
+# --- The table of docs/kit.md -------------------------------------------------------------------
+
+
+def survive_and_say():
+    """Rows of the table, each a list of cells."""
+    text = (ROOT / "docs/kit.md").read_text(encoding="utf-8")
+    section = text.split("## Survive and say", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")][2:]
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
+
+
+def cases_of_the_host():
+    """suite.case, as the sources of tests/unit have them."""
+    found = set()
+    for path in ROOT.glob("tests/unit/test_*.c"):
+        text = path.read_text(encoding="utf-8")
+        suite = re.search(r"KTEST_SUITE\((\w+),", text)
+        found |= {f"{suite[1]}.{case}" for case in re.findall(r"\bKTEST(?:_SLOW)?\((\w+)", text)
+                  if suite}
+    return found
+
+
+def test_the_table_of_items_is_true():
+    """Every name in it exists: a machine or rule, a boot, a case, a mutant."""
+    boots = {name.removeprefix("test_") for name in globals() if name.startswith("test_boot_")}
+    known = [set(kit.names()) | set(derive.RULES) | boots, cases_of_the_host(),
+             {path.stem for path in ROOT.glob("tests/mutants/*.patch")}]
+    named = [set(), set(), set()]
+    rows = survive_and_say()
+    assert len(rows) >= 35
+    for row in rows:
+        assert len(row) == 7, row
+        for names, exists, cell in zip(named, known, row[4:]):
+            words = re.findall(r"`([^`]+)`", cell)
+            assert words, f"nothing shows: {row[0]}"
+            assert set(words) <= exists, f"{row[0]}: {sorted(set(words) - exists)}"
+            names.update(words)
+    assert len(named[2]) >= 60

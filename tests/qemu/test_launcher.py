@@ -3,7 +3,10 @@
 The real ones are the kernel's crash_* suites, which run only when asked for by name.
 """
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -185,3 +188,13 @@ def test_run_mode(launch):
     assert done.returncode == 0 and "available: 2 nodes" in done.stdout
     done = launch("--run", cmdline='run="crash panic"')
     assert done.returncode == 2
+
+
+def test_an_open_quote_is_one_line():
+    """What QEMUEXTRA cannot mean is said, and nothing is started."""
+    environment = dict(os.environ, HIGHWATER_CMDLINE="", HIGHWATER_QEMUEXTRA='"-m 1G')
+    done = subprocess.run([sys.executable, "-B", str(ROOT / "tools" / "launch.py")], text=True,
+                          env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=60, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(r"launch: QEMUEXTRA is not a line of words .*\n", done.stdout)

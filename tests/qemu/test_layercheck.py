@@ -38,6 +38,7 @@ WRONG = {
     "the loader's parser knows the kernel": ("boot/multiboot2.c", "#include <kernel/panic.h>\n", 1),
     "the architecture knows mm": ("arch/x86_64/a.c", "#include <mm/page_alloc.h>\n", 1),
     "the kernel knows the tests": ("kernel/a.c", "#include <tests/host.h>\n", 1),
+    "the host's tool knows the kernel": ("tools/numa-inspect/a.c", "#include <kernel/printk.h>\n", 1),
     "the example knows the kernel": ("examples/minimal/a.c", "#include <kernel/printk.h>\n", 1),
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ They are looked for in $HIGHWATER_ACPI_DIR, else in ../shared/acpi beside the re
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,8 +28,6 @@ import kit  # noqa: E402
 
 PLACE = Path(os.environ.get("HIGHWATER_ACPI_DIR", ROOT.parent / "shared" / "acpi"))
 MACHINES = sorted(path.parent.name for path in PLACE.glob("*/expected.json"))
-# Booted besides: as many as that is worth, taken evenly from the list.
-BOOTED = MACHINES[:: max(1, len(MACHINES) // 4)]
 
 needs_tables = pytest.mark.skipif(not MACHINES, reason=f"no tables of real machines in {PLACE}")
 # Without machines the tests are still there, and skip.
@@ -123,7 +122,7 @@ def test_topology(name, build):
 
 
 @needs_tables
-@pytest.mark.parametrize("name", BOOTED or ["none"])
+@each
 def test_boot(name, build, request, log_path):
     """The kernel that boots with a machine's tables says what numa-inspect says. The guest has less
     memory than the machine: what is clipped is all above."""
@@ -147,12 +146,16 @@ def test_boot(name, build, request, log_path):
     notes = [note for note in said["notes"] if "RAM in" not in note and "have no RAM" not in note]
     assert notes == seen["notes"]
     assert "in the firmware's map: exact" in outcome.output
+    assert re.search(r"^check: all \d+ invariants hold", outcome.output, re.MULTILINE)
 
 
 @needs_tables
-def test_text_forms(build):
-    """The text report takes the same files, and says something of each."""
-    for name in MACHINES:
-        done = subprocess.run([str(build / "numa-inspect"), *map(str, files(name))], text=True,
-                              capture_output=True, timeout=60, check=True)
-        assert done.stdout.startswith("available: ") and "tables:\n" in done.stdout
+@each
+def test_directory(name, build):
+    """The text report takes a machine's directory, and says something of each table."""
+    done = subprocess.run([str(build / "numa-inspect"), str(PLACE / name)], text=True,
+                          capture_output=True, timeout=60, check=True)
+    assert done.stdout.startswith("available: ") and "firmware ranges:\n" in done.stdout
+    tables = done.stdout.partition("tables:\n")[2]
+    assert sorted(re.findall(r": (\w+), ", tables)) == sorted(
+        path.stem.upper() for path in files(name))

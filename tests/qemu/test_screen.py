@@ -1,5 +1,5 @@
-"""`map`, `page` and `top` as a person sees them: 80 columns, letters that add up, a screen that stays
-in place and can be left."""
+"""`map`, `page` and `top` as a person sees them: 80 columns, letters that add up, a screen that
+stays in place and can be left."""
 
 import re
 import sys
@@ -82,7 +82,7 @@ def size_bytes(number, unit):
 class Map:
     """One map out of a text that begins with its title."""
 
-    TITLE = re.compile(r"^0x(\w+)-0x(\w+) by (\w+): .*; a cell is (?:(one page)|(\d+) (\w+)), a row",
+    TITLE = re.compile(r"^0x(\w+)-0x(\w+) by (\w+): .*; a cell is (?:(one page)|(\d+) (\w+)), ",
                        re.MULTILINE)
 
     def __init__(self, text):
@@ -124,6 +124,8 @@ def test_maps_fit_and_add_up(name, boot):
         one.check()
         assert one.by == by
         assert one.rows.keys() == by_state.rows.keys()
+        # The lowest cell holds the hole below 1 MiB or the kernel's first page, and says so.
+        assert one.rows[0][0].islower()
     free = int(re.search(r"^MemFree: +(\d+) kB$", outcome.output, re.MULTILINE)[1])
     assert by_state.count["free"] == free // 4
     # `numa` says each node's RAM, range by range.
@@ -173,6 +175,18 @@ def test_colours_only_repeat_the_letters(console):
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
     for line in coloured.rstrip("\n").split("\n"):
         assert "\x1b" not in line or line.rindex("\x1b[0m") == line.rindex("\x1b")
+
+
+def test_a_terminal_gets_colours(console):
+    """Who answers where its corner is can show colours, and stays in `top` until it is left."""
+    console.child.send(f"\x1b[{LINES};{COLUMNS}R")
+    assert "\x1b[32m" in console.ask("map")
+    assert "\x1b" not in console.ask("map color=off")
+    console.child.send("top every=50\r")
+    console.child.expect_exact("\x1b[2J")
+    console.child.expect("frame 2,")
+    console.child.send("q")
+    console.child.expect_exact(PROMPT)
 
 
 def test_ctrl_c_ends_maps(console):

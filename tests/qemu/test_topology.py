@@ -9,6 +9,7 @@ import re
 import pytest
 
 from hwlib import guest, topology
+from hwlib.topology import parse_size
 
 RUN = 'run="numa; buddyinfo; meminfo; memblock; check"'
 # The firmware keeps this much of a node's memory for itself at most, under BIOS and UEFI.
@@ -16,7 +17,8 @@ FIRMWARE_MIB = {"bios": 1, "uefi": 64}
 PAGE = 4096
 
 MATRIX = [(name, "bios") for name in topology.names()]
-MATRIX += [(name, "uefi") for name in ("two", "memoryless", "hole", "flat")]
+MATRIX += [(name, "uefi") for name in ("two", "memoryless", "hole", "flat", "tiny",
+                                          "sixteen", "sixtyfour", "asymmetric", "huge")]  # fmt: skip
 
 
 class Report:
@@ -115,12 +117,15 @@ def test_topology(name, firmware, boot):
 def test_the_matrix_is_covered():
     """What was asked for is there: a topology that is lost is not noticed otherwise."""
     shapes = {name: topology.load(name) for name in topology.names()}
-    assert {len(shape.nodes) for shape in shapes.values()} >= {0, 1, 2, 4, 8}
+    assert {len(shape.nodes) for shape in shapes.values()} >= {0, 1, 2, 4, 8, 16, 64}
     assert {shape.machine for shape in shapes.values()} == {"q35", "pc"}
     assert {shape.cpu for shape in shapes.values()} >= {"qemu64", "max"}
     assert any(not node.memory for shape in shapes.values() for node in shape.nodes)
     assert any(not node.cpus for shape in shapes.values() for node in shape.nodes)
-    assert any(shape.memory_bytes() >= 64 << 30 for shape in shapes.values())
+    assert any(parse_size(node.memory) < 64 << 20 for shape in shapes.values()
+               for node in shape.nodes if node.memory)
+    sizes = {shape.memory_bytes() >> 30 for shape in shapes.values()}
+    assert sizes >= {64, 256, 1024}
     for shape in shapes.values():
         assert len(shape.expect.nodes) == max(1, len(shape.nodes)), shape.name
         assert len(shape.expect.distances) == max(1, len(shape.nodes)), shape.name

@@ -259,6 +259,7 @@ static void short_and_unknown_are_passed_over(struct ktest *t)
 static void what_is_odd_is_noted(struct ktest *t)
 {
 	static struct numa_topology topology = {.nr_nodes = 2, .domain = {0, 1}};
+	static struct numa_topology flat = {.nr_nodes = 1};
 
 	hmat_begin(&table, 2);
 	put_two_by_three(&table, 0, 0, 1); /* names domain 7 */
@@ -270,6 +271,12 @@ static void what_is_odd_is_noted(struct ktest *t)
 	acpi_note_hmat(&hmat, &topology, &notes);
 	ASSERT_EQ(t, notes.nr, 1);
 	EXPECT_STREQ(t, notes.text[0], "HMAT names domains that are no nodes, 3 times");
+
+	/* The same HMAT, on a machine without a usable SRAT. */
+	memset(&notes, 0, sizeof(notes));
+	acpi_note_hmat(&hmat, &flat, &notes);
+	ASSERT_EQ(t, notes.nr, 1);
+	EXPECT_STREQ(t, notes.text[0], "HMAT is not applied: there is one node");
 
 	memset(&hmat, 0, sizeof(hmat));
 	memset(&notes, 0, sizeof(notes));

@@ -227,6 +227,30 @@ static void what_is_no_ram_has_its_letter(struct ktest *t)
 	EXPECT_EQ(t, count_of(map_find_view("zone"), 0, END_PFN, 'D'), MiB(16) >> PAGE_SHIFT);
 }
 
+/*
+ *	|==available==|            type 0 is no type at all, and no RAM either
+ *	     |=0=|                 whichever comes first in the firmware's list
+ */
+static void contradictions_are_no_ram(struct ktest *t)
+{
+	static const struct boot_mem_range ranges[] = {{MiB(1), MiB(3), BOOT_MEM_AVAILABLE},
+						       {MiB(2), MiB(1), 0},
+						       {MiB(1), MiB(3), BOOT_MEM_AVAILABLE}};
+	pfn_t next;
+
+	for (u32 first = 0; first < 2; first++) {
+		info.mem[0] = ranges[first];
+		info.mem[1] = ranges[first + 1];
+		info.nr_mem = 2;
+		memory_map_init(&machine_memory_map, &info, 0);
+		EXPECT_EQ(t, memory_map_pages(&machine_memory_map), 512);
+		EXPECT_EQ(t, memory_map_type(&machine_memory_map, 256, &next), BOOT_MEM_AVAILABLE);
+		EXPECT_EQ(t, next, 512);
+		EXPECT_EQ(t, memory_map_type(&machine_memory_map, 512, &next), 0);
+		EXPECT_EQ(t, next, 768);
+	}
+}
+
 /* RAM that the firmware has and mm/ does not: mem= does that. */
 static void ram_not_used_is_said(struct ktest *t)
 {
@@ -300,6 +324,7 @@ static const struct ktest_case cases[] = {
 	KTEST(pieces_cover_all_ram),
 	KTEST(any_cut_adds_up),
 	KTEST(what_is_no_ram_has_its_letter),
+	KTEST(contradictions_are_no_ram),
 	KTEST(ram_not_used_is_said),
 	KTEST(cells_as_small_as_fit),
 	KTEST(majority),

@@ -200,8 +200,9 @@ static void no_srat_is_one_node_with_all_cpus(struct ktest *t)
 	ASSERT_EQ(t, topology.nr_cpus, 2);
 	EXPECT_EQ(t, topology.cpus[0].apic_id, 6);
 	EXPECT_EQ(t, topology.cpus[1].apic_id, 4);
-	EXPECT_EQ(t, notes.nr, 1);
-	EXPECT(t, noted("without SRAT: one node"));
+	ASSERT_EQ(t, notes.nr, 2);
+	EXPECT_STREQ(t, notes.text[0], "without SRAT: one node owns all memory");
+	EXPECT_STREQ(t, notes.text[1], "SLIT is not applied: there is one node");
 }
 
 static void srat_without_memory_is_one_node(struct ktest *t)
@@ -216,7 +217,13 @@ static void srat_without_memory_is_one_node(struct ktest *t)
 	expect_flat(t);
 	EXPECT_EQ(t, topology.nr_cpus, 2);
 	EXPECT_EQ(t, topology.cpus[1].nid, 0);
-	EXPECT(t, noted("SRAT names no enabled memory"));
+	ASSERT_EQ(t, notes.nr, 4); /* each range, and then what follows from it */
+	EXPECT(t, noted("[mem 0x0, 0x40000000 bytes] of domain 4 is disabled: not used"));
+	EXPECT(t,
+	       noted("[mem 0x40000000, 0x40000000 bytes] of domain 5 is non-volatile: not used"));
+	EXPECT(t, noted("SRAT: 1 enabled ranges are of length 0: passed over"));
+	EXPECT_STREQ(t, notes.text[3],
+		     "SRAT names no memory that is used: one node owns all memory");
 	EXPECT(t, !noted("not in SRAT"));
 }
 

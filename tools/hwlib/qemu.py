@@ -35,6 +35,10 @@ def control_socket(workdir):
     return Path(workdir) / "control"
 
 
+def debug_socket(workdir):
+    return Path(workdir) / "gdb"
+
+
 def firmware_arguments(firmware, workdir):
     if firmware == "bios":
         return []
@@ -53,8 +57,10 @@ def firmware_arguments(firmware, workdir):
 
 
 def command(topology, iso, workdir, *, qemu="qemu-system-x86_64", firmware="bios", accel="tcg",
-            cpu=None, machine=None, cmdline="", extra="", interactive=False, gdb=False):
-    """The arguments to run. Files that the run needs are written to workdir."""
+            cpu=None, machine=None, cmdline="", extra="", interactive=False, gdb=None):
+    """The arguments to run. Files that the run needs are written to workdir.
+
+    With gdb, an argument for QEMU's -gdb, the guest waits for a debugger there."""
     if not os.path.exists(iso):
         raise SetupError(f"no {iso}: make iso")
     if not shutil.which(qemu):
@@ -82,5 +88,8 @@ def command(topology, iso, workdir, *, qemu="qemu-system-x86_64", firmware="bios
         path.write_text(cmdline, encoding="utf-8")
         args += ["-fw_cfg", f"name=opt/highwater/cmdline,file={quote(path)}"]
     if gdb:
-        args += ["-S", "-gdb", "tcp:127.0.0.1:1234"]
-    return args + shlex.split(extra)
+        args += ["-S", "-gdb", gdb]
+    try:
+        return args + shlex.split(extra)
+    except ValueError as error:
+        raise SetupError(f"QEMUEXTRA is not a line of words ({error}): {extra}") from error

@@ -11,6 +11,7 @@ documentation; it is never taken from what the kernel printed.
     memory = "1G"               # without nodes; with nodes it is their sum
     distances = [[10, 21], [21, 10]]  # the SLIT; without it there is none
     reserve = false             # do not reserve swap for the memory (large machines)
+    needs_host_mib = 6000       # free memory that the host must have for it; nothing: it is small
     qemu = ["-device", "..."]   # further arguments
     allowed_skips = ["suite.case"]    # tests that may skip here; globs
 
@@ -67,6 +68,7 @@ class Topology:
     nodes: list = field(default_factory=list)
     distances: list = field(default_factory=list)
     reserve: bool = True
+    needs_host_mib: int = 0
     qemu: list = field(default_factory=list)
     allowed_skips: list = field(default_factory=list)
     expect: Expectation = field(default_factory=Expectation)

@@ -1,21 +1,27 @@
 /*
- * Files of tables, in the two forms in which machines' tables are passed around:
+ * Files of tables, in the forms in which machines' tables are passed around:
  *
- * - raw: the bytes of one table (`acpidump -b`, /sys/firmware/acpi/tables/SRAT, iasl's output);
+ * - raw: the bytes of one table (`acpidump -b`, `acpixtract`, /sys/firmware/acpi/tables/SRAT, iasl's
+ *   output), whatever the file is called;
  * - acpidump's text: any number of tables, each a line with signature and address, lines of an offset,
  *   up to 16 bytes and the same bytes as text, and an empty line:
  *
  *	SRAT @ 0x00000000BFF70000
  *	    0000: 53 52 41 54 A0 05 00 00 02 65 41 4D 44 20 20 20  SRAT.....eAMD
  *
- * A file counts as text if one of its lines begins a table so, else as raw if it begins with a
+ * - a directory of such files, as `acpidump -b` makes one: its files in order of name. Those that hold
+ *   no table are passed over, as notes of whoever collected them; all may be none.
+ *
+ * Lines may end as on Windows. A file counts as text if one of its lines begins a table so, else as raw if it begins with a
  * signature. Whether a table is as long as its header says is not judged here: the kernel has
  * its own rule for that.
  */
 #include <ctype.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "inspect.h"
 
@@ -157,7 +163,8 @@ static bool read_line(struct table_set *set, const char *path, const char *line,
 	if (begins_table(line)) {
 		char name[512];
 
-		snprintf(name, sizeof(name), "%.400s:%.32s", path, line + 7);
+		snprintf(name, sizeof(name), "%.400s:%.*s", path, (int)strcspn(line + 7, "\r"),
+			 line + 7);
 		add_table(set, name);
 		*in_table = true;
 		return true;
@@ -204,23 +211,74 @@ static bool read_dump(struct table_set *set, const char *path, char *text)
 
 /* --- Either -------------------------------------------------------------------------------- */
 
+/* Adds the tables of a file's bytes. `*found` is false if it is of neither form. */
+static bool add_tables(struct table_set *set, const char *path, char *bytes, size_t len,
+		       bool *found)
+{
+	bool is_raw = len >= 4 && (is_signature(bytes) || memcmp(bytes, "RSD ", 4) == 0);
+	size_t first = set->nr;
+
+	*found = true;
+	if (is_dump(bytes)) {
+		if (!read_dump(set, path, bytes))
+			return false;
+	} else if (is_raw) {
+		append_bytes(add_table(set, path), (const u8 *)bytes, len);
+	} else {
+		*found = false;
+	}
+	for (size_t i = first; i < set->nr; i++)
+		if (set->tables[i].len < 4)
+			return bad_file(set->tables[i].name, "a table without even a signature");
+	return true;
+}
+
+static bool is_file(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+static bool read_directory(struct table_set *set, const char *path, struct dirent **entries, int nr)
+{
+	size_t path_len = strlen(path);
+	const char *slash = path[path_len - 1] == '/' ? "" : "/";
+	bool ok = true, found, any = false;
+
+	for (int i = 0; i < nr; i++) {
+		char name[4096];
+		size_t len;
+		char *bytes = NULL;
+
+		snprintf(name, sizeof(name), "%s%s%s", path, slash, entries[i]->d_name);
+		if (ok && is_file(name))
+			bytes = read_file(name, &len);
+		if (bytes)
+			ok = add_tables(set, name, bytes, len, &found);
+		any |= bytes && found;
+		free(bytes);
+		free(entries[i]);
+	}
+	free(entries);
+	return ok && (any || bad_file(path, "no file in it holds a table"));
+}
+
 bool read_tables(struct table_set *set, const char *path)
 {
-	bool ok = true;
+	struct dirent **entries;
+	int nr = scandir(path, &entries, NULL, alphasort);
+	bool ok, found;
 	size_t len;
-	char *bytes = read_file(path, &len);
+	char *bytes;
 
+	if (nr >= 0)
+		return read_directory(set, path, entries, nr);
+	bytes = read_file(path, &len);
 	if (!bytes)
 		return false;
-	if (len >= 4 && (is_signature(bytes) || memcmp(bytes, "RSD ", 4) == 0) && !is_dump(bytes))
-		append_bytes(add_table(set, path), (const u8 *)bytes, len);
-	else if (is_dump(bytes))
-		ok = read_dump(set, path, bytes);
-	else
-		ok = bad_file(path, "neither a table nor the text of acpidump");
+	ok = add_tables(set, path, bytes, len, &found) &&
+	     (found || bad_file(path, "neither a table nor the text of acpidump"));
 	free(bytes);
-	for (size_t i = 0; ok && i < set->nr; i++)
-		if (set->tables[i].len < 4)
-			ok = bad_file(set->tables[i].name, "a table without even a signature");
 	return ok;
 }

@@ -1,7 +1,7 @@
 /*
  * numa-inspect: the tables of a machine as files, and what the kernel would make of them.
  *
- *	files.c     files -> tables: raw bytes, or acpidump's text
+ *	files.c     files -> tables: raw bytes, acpidump's text, directories
  *	machine.c   tables -> a memory that has them -> the kernel's code -> topology
  *	show.c      the topology as text and as JSON
  *	raw.c       what the parsers read, as JSON
@@ -25,7 +25,7 @@ struct table_set {
 	size_t nr;
 };
 
-/* Adds the tables of a file; false, with one line on standard error, if it holds none. */
+/* Adds the tables of a file or directory; false, with one line on standard error, if it holds none. */
 bool read_tables(struct table_set *set, const char *path);
 void free_tables(struct table_set *set);
 

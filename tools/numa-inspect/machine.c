@@ -2,14 +2,15 @@
  * From files to the topology, by the kernel's own code: kernel/acpi from the RSDP on, numa_init().
  *
  * The kernel finds tables in memory. So the files are laid out as one: table i stands at
- * (i + 1) * 16 MiB, and a root table that lists them in the order of the files stands below, with an
- * RSDP that leads to it. What is behind the end of a file cannot be mapped.
+ * 4 GiB + (i + 1) * 16 MiB, where only 64-bit addresses lead, and a root table that lists them in the
+ * order of the files stands below, with an RSDP that leads to it. What is behind the end of a file
+ * cannot be mapped.
  *
- *	RSDP -> 0x1000: XSDT -> 0x1000000: first file, 0x2000000: second file, ...
+ *	RSDP -> 0x1000: XSDT -> 0x101000000: first file, 0x102000000: second file, ...
  *
  * If the files have the machine's own root tables, those are not followed, for nobody knows
  * where their addresses led; but as many of their entries as are null are null here, too, and it
- * is an RSDT if they have no XSDT. FACS and DSDT are not listed by root tables.
+ * is an RSDT, with tables below 4 GiB, if they have no XSDT. FACS and DSDT are not listed by root tables.
  */
 #include <mm/memblock.h>
 #include <stdio.h>
@@ -32,10 +33,30 @@ struct root {
 static const struct table_set *mapped_set;
 static const struct root *mapped_root;
 
+static bool is_a(const struct table *table, const char *signature)
+{
+	return table->len >= 4 && memcmp(table->bytes, signature, 4) == 0;
+}
+
+/* The machine's own root table. NULL: it is not among the files. */
+static const struct table *find(const struct table_set *set, const char *signature)
+{
+	for (size_t i = 0; i < set->nr; i++)
+		if (is_a(&set->tables[i], signature))
+			return &set->tables[i];
+	return NULL;
+}
+
+static bool has_rsdt_only(const struct table_set *set)
+{
+	return find(set, "RSDT") && !find(set, "XSDT");
+}
+
 phys_addr_t table_address(const struct table_set *set, size_t index)
 {
-	(void)set;
-	return (phys_addr_t)TABLE_STEP * (index + 1);
+	phys_addr_t below = has_rsdt_only(set) ? 0 : GiB(4);
+
+	return below + (phys_addr_t)TABLE_STEP * (index + 1);
 }
 
 static const void *map(phys_addr_t base, u64 size_bytes)
@@ -45,10 +66,10 @@ static const void *map(phys_addr_t base, u64 size_bytes)
 	size_t len = mapped_root->list_bytes;
 
 	if (base >= TABLE_STEP) {
-		size_t index = base / TABLE_STEP - 1;
+		u64 index = (base - table_address(mapped_set, 0)) / TABLE_STEP;
 
 		if (index >= mapped_set->nr)
-			return NULL;
+			return NULL; /* also below the first: the difference wraps */
 		addr = table_address(mapped_set, index);
 		bytes = mapped_set->tables[index].bytes;
 		len = mapped_set->tables[index].len;
@@ -60,11 +81,6 @@ static const void *map(phys_addr_t base, u64 size_bytes)
 
 /* --- The root ------------------------------------------------------------------------------ */
 
-static bool is_a(const struct table *table, const char *signature)
-{
-	return table->len >= 4 && memcmp(table->bytes, signature, 4) == 0;
-}
-
 static bool is_listed(const struct table *table)
 {
 	static const char *const unlisted[] = {"RSD ", "RSDT", "XSDT", "FACS", "DSDT"};
@@ -73,15 +89,6 @@ static bool is_listed(const struct table *table)
 		if (is_a(table, unlisted[i]))
 			return false;
 	return true;
-}
-
-/* The machine's own root table. NULL: it is not among the files. */
-static const struct table *find(const struct table_set *set, const char *signature)
-{
-	for (size_t i = 0; i < set->nr; i++)
-		if (is_a(&set->tables[i], signature))
-			return &set->tables[i];
-	return NULL;
 }
 
 static void put(u8 *at, u64 value, size_t width)
@@ -127,7 +134,7 @@ static void build_root(struct root *root, const struct table_set *set)
 {
 	const struct table *xsdt = find(set, "XSDT"), *rsdt = find(set, "RSDT");
 	static struct acpi_table_list own; /* stays empty if it is none or no good */
-	bool old = rsdt && !xsdt;
+	bool old = has_rsdt_only(set);
 
 	if (xsdt)
 		acpi_parse_xsdt(xsdt->bytes, xsdt->len, &own);

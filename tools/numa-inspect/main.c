@@ -23,7 +23,7 @@ struct options {
 
 static const char usage[] =
 	"usage: numa-inspect [--json | --raw] [--boot-apic-id N] [--ram BASE-END[,...]] FILE...\n"
-	"  FILE             a table (acpidump -b, iasl) or the text of acpidump\n"
+	"  FILE             a table (acpidump -b, iasl), the text of acpidump, or a directory\n"
 	"  --json           the topology as JSON\n"
 	"  --raw            the entries of the tables as the parsers read them, as JSON\n"
 	"  --boot-apic-id   the CPU that boots; else the first that the MADT has enabled\n"

@@ -5,7 +5,9 @@
  * Addresses are hexadecimal texts in JSON: its readers take numbers for doubles, and people
  * compare them with firmware's. "end" is the address after the last byte.
  */
+#include <base/format.h>
 #include <mm/memblock.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "inspect.h"
@@ -62,8 +64,10 @@ static void text_distances(const struct numa_topology *topology)
 
 static void text_range(int nid, u64 base, u64 end)
 {
-	printf("node %d: [mem 0x%016llx-0x%016llx] %llu pages\n", nid, (unsigned long long)base,
-	       (unsigned long long)end - 1, (unsigned long long)(end - base) >> 12);
+	unsigned long long nr_pages = (end - base) >> 12;
+
+	printf("node %d: [mem 0x%016llx-0x%016llx] %llu page%s\n", nid, (unsigned long long)base,
+	       (unsigned long long)end - 1, nr_pages, plural(nr_pages));
 }
 
 static void text_ranges(const struct machine *machine)
@@ -78,6 +82,18 @@ static void text_ranges(const struct machine *machine)
 	for (u32 i = 0; !machine->have_ram && i < topology->nr_ranges; i++)
 		text_range(topology->ranges[i].nid, topology->ranges[i].base,
 			   topology->ranges[i].end);
+}
+
+/* For acpi_describe(). */
+static void print(const char *fmt, ...) __printf_like(1, 2);
+
+static void print(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
 }
 
 static void text_notes(const struct topology_notes *notes)
@@ -111,6 +127,8 @@ void show_text(const struct machine *machine, const struct table_set *set)
 	printf("domains:\n");
 	for (u32 nid = 0; nid < topology->nr_nodes; nid++)
 		printf("node %u: proximity domain %u\n", nid, topology->domain[nid]);
+	acpi_describe(&machine->tables, topology, machine->have_ram ? memblock_next_ram : NULL,
+		      print);
 	printf("oddities:%s\n", machine->notes.nr ? "" : " none");
 	text_notes(&machine->notes);
 	text_tables(set);

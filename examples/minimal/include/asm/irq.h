@@ -25,4 +25,12 @@ static inline void irq_restore(unsigned long flags)
 		__asm__ volatile("sti" : : : "memory");
 }
 
+static inline bool irqs_disabled(void)
+{
+	unsigned long flags;
+
+	__asm__ volatile("pushfq; popq %0" : "=r"(flags));
+	return !(flags & RFLAGS_IF);
+}
+
 #endif
