@@ -6,6 +6,7 @@
  * Each zone is copied under its lock and printed afterwards; a report over several zones is
  * therefore a picture of several moments.
  */
+#include <arch/cpu.h>
 #include <arch/page.h>
 #include <mm/inspect.h>
 #include <mm/memblock.h>
@@ -50,6 +51,23 @@ int command_buddyinfo(int argc, char **argv)
 	return 0;
 }
 
+/* Each CPU's own lists. Linux has one batch size; here a refill is as large as a stack. */
+static void print_pagesets(const struct zone_snapshot *zone)
+{
+	struct pcp_snapshot pcp;
+
+	kprintf("  pagesets\n");
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
+		if (!pcp_snapshot(zone->nid, zone->type, cpu, &pcp))
+			continue;
+		kprintf("    cpu: %u\n", cpu);
+		kprintf("              count: %llu\n", (unsigned long long)pcp.pages);
+		kprintf("              high:  %llu\n", (unsigned long long)pcp.capacity_pages);
+		kprintf("              allocs: %llu\n", (unsigned long long)pcp.allocs);
+		kprintf("              frees: %llu\n", (unsigned long long)pcp.frees);
+	}
+}
+
 static void print_zone(const struct zone_snapshot *zone)
 {
 	kprintf("Node %d, zone %8s\n", zone->nid, zone->name);
@@ -71,10 +89,12 @@ static void print_zone(const struct zone_snapshot *zone)
 	if (zone->managed_pages == 0)
 		return;
 	kprintf("      nr_free_pages %llu\n", (unsigned long long)zone->free_pages);
+	kprintf("      nr_pcp_pages %llu\n", (unsigned long long)zone->pcp_pages);
 	kprintf("      nr_captured  %llu\n", (unsigned long long)zone->nr_captured);
 	for (int event = 0; event < NR_ZONE_EVENTS; event++)
 		kprintf("      %-12s %llu\n", zone_event_name((enum zone_event)event),
 			(unsigned long long)zone->events[event]);
+	print_pagesets(zone);
 	kprintf("  start_pfn:           %llu\n", (unsigned long long)zone->start_pfn);
 }
 
