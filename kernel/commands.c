@@ -73,9 +73,12 @@ static int command_policy(int argc, char **argv)
 		enum mm_mechanism mechanism = (enum mm_mechanism)i;
 		enum mm_behaviour behaviour = mm_policy_chosen(mechanism);
 
-		kprintf("mm.%-11s %-8s %s%s\n", mm_mechanism_name(mechanism),
-			mm_behaviour_name(behaviour), mm_policy_sentence(mechanism, behaviour),
-			mm_policy_installed(mechanism) ? "" : " (chosen; not in use yet)");
+		kprintf("mm.%-11s %-8s %s\n%15s%s\n", mm_mechanism_name(mechanism),
+			mm_behaviour_name(behaviour),
+			mm_policy_installed(mechanism)
+				? "in use"
+				: "chosen; this kernel has no such mechanism yet",
+			"", mm_policy_sentence(mechanism, behaviour));
 	}
 	return 0;
 }
@@ -86,7 +89,6 @@ static int command_test(int argc, char **argv)
 
 	if (argc > 2)
 		return command_usage(argc, argv, 2);
-	pager_stop(); /* tests print where others read */
 	summary = ktest_run(argc == 2 ? argv[1] : NULL, options.seed);
 	return summary.failed ? -EINVAL : 0;
 }
@@ -193,7 +195,7 @@ const struct monitor_command monitor_commands[] = {
 	{"top", "[every=MS] [count=N] [color=on|off]", "nodes, zones and free blocks, live",
 	 command_top, complete_top, NULL},
 	{"alloc", "[ORDER] [node=N] [gfp=NAME|NAME]", "allocate 2^ORDER pages and keep them",
-	 command_alloc, complete_alloc, "By hand"},
+	 command_alloc, complete_alloc, "Changing memory"},
 	{"free", "ID|all", "give back what `alloc` took", command_free, complete_free, NULL},
 	{"check", "[list]", "run every invariant, or list them", command_check, complete_check,
 	 "The kernel"},

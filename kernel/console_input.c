@@ -15,22 +15,33 @@
 #include <x86/time.h>
 
 #define CTRL_C      0x03
-#define AHEAD_BYTES 256
+#define AHEAD_BYTES 4096 /* a paste; behind more than that, Ctrl-C is not found */
 #define NS_PER_MS   1000000ull
 
 static char ahead[AHEAD_BYTES];
 static u32 ahead_head, ahead_tail; /* put at head, taken at tail; their difference is the count */
-static bool interrupted;
+static bool interrupted, by_ctrl_c;
 
 void monitor_input_begin(void)
 {
-	interrupted = false;
+	interrupted = by_ctrl_c = false;
 }
 
 void monitor_interrupt(void)
 {
 	interrupted = true;
 	ahead_tail = ahead_head;
+}
+
+static void ctrl_c_came(void)
+{
+	by_ctrl_c = true;
+	monitor_interrupt();
+}
+
+bool monitor_ctrl_c_typed(void)
+{
+	return by_ctrl_c;
 }
 
 static void keep(char c)
@@ -44,7 +55,7 @@ bool monitor_interrupted(void)
 
 	while (!interrupted && ahead_head - ahead_tail < AHEAD_BYTES && (c = serial_getc()) >= 0) {
 		if (c == CTRL_C)
-			monitor_interrupt();
+			ctrl_c_came();
 		else
 			keep((char)c);
 	}
@@ -74,7 +85,7 @@ int monitor_wait_key(u32 timeout_ms)
 		return ahead[ahead_tail++ % AHEAD_BYTES];
 	c = wait_for_byte(time_since_entry_ns() + timeout_ms * NS_PER_MS);
 	if (c == CTRL_C)
-		monitor_interrupt();
+		ctrl_c_came();
 	return c;
 }
 

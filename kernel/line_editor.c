@@ -43,12 +43,27 @@ enum escape_state { ESCAPE_NONE, ESCAPE_STARTED, ESCAPE_IN_SEQUENCE };
 
 /* --- The screen ---------------------------------------------------------------------------- */
 
+u32 line_editor_columns(const struct line_editor *editor)
+{
+	return editor->columns ? editor->columns : LINE_COLUMNS;
+}
+
+bool line_editor_column(const struct line_editor *editor, size_t at, u32 *column)
+{
+	bool before = editor->shown_from > 0;
+	bool after = editor->shown_from + editor->shown_len < editor->len;
+
+	if (at < editor->shown_from + before ||
+	    at + after >= editor->shown_from + editor->shown_len)
+		return false;
+	*column = (u32)(sizeof(LINE_PROMPT) - 1 + at - editor->shown_from);
+	return true;
+}
+
 static size_t window_width(const struct line_editor *editor)
 {
-	u32 columns = editor->columns ? editor->columns : LINE_COLUMNS;
-
 	/* The last column stays free: writing there wraps on some terminals. */
-	return columns - (sizeof(LINE_PROMPT) - 1) - 1;
+	return line_editor_columns(editor) - (sizeof(LINE_PROMPT) - 1) - 1;
 }
 
 /* Where the window starts so that the cursor is in it; moved by half its width, if at all. */
@@ -163,11 +178,12 @@ static void insert(struct line_editor *editor, char c, void (*echo)(const char *
 	}
 }
 
-static void replace(struct line_editor *editor, const char *text, void (*echo)(const char *text))
+static void replace(struct line_editor *editor, const char *text, size_t excess,
+		    void (*echo)(const char *text))
 {
 	editor->len = editor->cursor = strlen(text);
 	memcpy(editor->text, text, editor->len + 1);
-	editor->excess = 0;
+	editor->excess = excess;
 	redraw(editor, echo);
 }
 
@@ -228,10 +244,12 @@ static void recall(struct line_editor *editor, u32 back, void (*echo)(const char
 
 	if (!line || back == editor->back)
 		return;
-	if (editor->back == 0)
+	if (editor->back == 0) {
 		memcpy(editor->typed, editor->text, editor->len + 1);
+		editor->typed_excess = editor->excess;
+	}
 	editor->back = back;
-	replace(editor, line, echo);
+	replace(editor, line, back == 0 ? editor->typed_excess : 0, echo);
 }
 
 /* --- Completion ---------------------------------------------------------------------------- */
@@ -240,8 +258,7 @@ static void recall(struct line_editor *editor, u32 back, void (*echo)(const char
 static void list_candidates(struct line_editor *editor, u32 nr, size_t longest,
 			    void (*echo)(const char *text))
 {
-	u32 columns = editor->columns ? editor->columns : LINE_COLUMNS;
-	u32 a_row = MAX(columns / (u32)(longest + 2), 1u);
+	u32 a_row = MAX(line_editor_columns(editor) / (u32)(longest + 2), 1u);
 	char out[MAX_LISTED_BYTES];
 	size_t from;
 
@@ -268,7 +285,18 @@ static size_t common_length(const char *a, const char *b)
 	return len;
 }
 
-/* Inserts what all candidates have in common beyond what is typed; a second Tab lists them. */
+/* After "node=" the value is still to come. */
+static bool ends_a_word(const char *candidate)
+{
+	size_t len = strlen(candidate);
+
+	return len > 0 && candidate[len - 1] != '=';
+}
+
+/*
+ * Inserts what all candidates have in common beyond what is typed; a second Tab lists them. What
+ * does not fit is left out: only a person makes a line too long.
+ */
 static void complete_word(struct line_editor *editor, void (*echo)(const char *text))
 {
 	char common[MAX_LISTED_BYTES] = "", out[MAX_LISTED_BYTES];
@@ -283,19 +311,14 @@ static void complete_word(struct line_editor *editor, void (*echo)(const char *t
 		longest = MAX(longest, strlen(out));
 	}
 	typed = editor->cursor - from;
-	editor->after_tab = false;
-	if (nr == 0 || common[0] == '\0')
-		return;
-	for (size_t at = typed; common[at] != '\0'; at++)
+	editor->after_tab = nr > 1;
+	for (size_t at = typed; at < strlen(common) && editor->len < LINE_BYTES - 1; at++)
 		insert(editor, common[at], echo);
-	if (nr == 1) {
-		if (common[strlen(common) - 1] != '=' && editor->text[editor->cursor] != ' ')
-			insert(editor, ' ', echo);
-	} else if (strlen(common) <= typed) {
-		if (again)
-			list_candidates(editor, nr, longest, echo);
-		editor->after_tab = true;
-	}
+	if (nr == 1 && ends_a_word(common) && editor->text[editor->cursor] != ' ' &&
+	    editor->len < LINE_BYTES - 1)
+		insert(editor, ' ', echo);
+	if (nr > 1 && again && strlen(common) <= typed)
+		list_candidates(editor, nr, longest, echo);
 }
 
 /* --- Keys ---------------------------------------------------------------------------------- */

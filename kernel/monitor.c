@@ -6,10 +6,11 @@
  * found. A line that cannot be run gets one line that says why, and nothing of it is guessed:
  *
  *	hw> alloc 3 nod=1
- *	            ^ 'nod=1': expected ORDER, node=N or gfp=NAME|NAME
+ *	            ^ 'nod=1': there is node=N and gfp=NAME|NAME
  *
- * At the prompt the mark stands below the word as it was typed. In run= nobody typed anything, so
- * the line holds the command, and the word stands in it between > and <.
+ * At the prompt the mark stands below the word as it was typed, as long as that is the row above and
+ * the word is in the part of the line that is shown. In run= nobody typed anything, and elsewhere
+ * it is out of sight: then the message holds the command, and in it the word between > and <.
  *
  * Paging and editing know the terminal's size if there is a terminal: it is asked once, by sending
  * the cursor far away and having it say where it got to. A script does not answer, and gets
@@ -25,8 +26,9 @@
 
 #include "commands.h"
 
-#define PROMPT_COLUMNS ((u32)sizeof(LINE_PROMPT) - 1)
-#define MESSAGE_BYTES  256
+#define MESSAGE_BYTES 256
+#define MARKED_BEFORE 48 /* of a command's text that is shown before a marked word, */
+#define MARKED_AFTER  16 /* and after it */
 
 /* Save the cursor, to the lower right, where is it?, back. ECMA-48 CUP and DSR; DECSC, DECRC. */
 #define ASK_SIZE "\0337\033[999;999H\033[6n\0338"
@@ -41,7 +43,8 @@ static struct {
 	const char *text; /* as it was typed */
 	size_t len;
 	const char *words; /* the copy that was cut into words */
-	u32 column;        /* of the text on the screen; 0: it is not there */
+	const char *line;  /* at the prompt: the whole line that text is a part of; else NULL */
+	u64 bytes_before;  /* sent to the console when the line began */
 } running;
 
 const struct monitor_command *monitor_find(const char *name)
@@ -71,22 +74,33 @@ static const char *nearest_command(const char *name)
 	return nearest;
 }
 
-/* Where nobody typed the text: the whole in one line, the word between marks. */
+/* The text is out of sight: what is around the word in one line, the word between marks. */
 static void mark_in_text(size_t offset, size_t word_len, const char *message)
 {
-	char before[MONITOR_LINE_BYTES], word[MONITOR_LINE_BYTES], after[MONITOR_LINE_BYTES];
+	char before[4 * MARKED_BEFORE + 1], word[MESSAGE_BYTES], after[4 * MARKED_AFTER + 1];
 	const char *at = running.text + offset;
+	size_t nr_before = MIN(offset, (size_t)MARKED_BEFORE);
+	size_t nr_after = running.len - offset - word_len;
 
-	printk_escape(before, sizeof(before), running.text, offset);
+	printk_escape(before, sizeof(before), at - nr_before, nr_before);
 	printk_escape(word, sizeof(word), at, word_len);
-	printk_escape(after, sizeof(after), at + word_len, running.len - offset - word_len);
-	kprintf("in '%s>%s<%s': %s\n", before, word, after, message);
+	printk_escape(after, sizeof(after), at + word_len, MIN(nr_after, (size_t)MARKED_AFTER));
+	kprintf("in '%s%s>%s<%s%s': %s\n", nr_before < offset ? "..." : "", before, word, after,
+		nr_after > MARKED_AFTER ? "..." : "", message);
 }
 
-/* At the prompt: a mark below the word, the message beside it, or below if that is too wide. */
+/* Is the word on the screen, in the row above? Then *column is where. */
+static bool is_in_sight(size_t offset, u32 *column)
+{
+	return running.line && printk_stats().bytes == running.bytes_before &&
+	       line_editor_column(&monitor_editor, (size_t)(running.text - running.line) + offset,
+				  column);
+}
+
+/* A mark below the word, the message beside it, or below if that is too wide. */
 static void mark_on_screen(u32 column, const char *message)
 {
-	u32 columns = MAX(monitor_editor.columns, (u32)LINE_COLUMNS);
+	u32 columns = line_editor_columns(&monitor_editor);
 
 	if (column + 2 + strlen(message) < columns)
 		kprintf("%*s^ %s\n", (int)column, "", message);
@@ -99,13 +113,14 @@ int command_bad(const char *word, const char *fmt, ...)
 	size_t offset = (size_t)(word - running.words);
 	char message[MESSAGE_BYTES], shown[MESSAGE_BYTES];
 	va_list args;
+	u32 column;
 
 	va_start(args, fmt);
 	vsnprintf(message, sizeof(message), fmt, args);
 	va_end(args);
 	printk_escape(shown, sizeof(shown), message, strlen(message));
-	if (running.column && running.column + offset < LINE_COLUMNS)
-		mark_on_screen(running.column + (u32)offset, shown);
+	if (is_in_sight(offset, &column))
+		mark_on_screen(column, shown);
 	else
 		mark_in_text(offset, strlen(word), shown);
 	return -EINVAL;
@@ -135,6 +150,16 @@ static int unknown_command(const char *name)
 
 /* --- Running ------------------------------------------------------------------------------- */
 
+/* The first word that split_words() had no room for: behind the last and the blanks it cut away. */
+static const char *word_after(const char *last)
+{
+	const char *word = last + strlen(last);
+
+	while (*word == '\0')
+		word++;
+	return word;
+}
+
 /* One command; its text is cut up. An empty one is nothing to complain about. */
 static int run_command(char *text)
 {
@@ -144,10 +169,9 @@ static int run_command(char *text)
 
 	if (nr == 0)
 		return 0;
-	if (nr < 0) {
-		kprintf("more than %d words: a command has at most that many\n", MONITOR_MAX_WORDS);
-		return nr;
-	}
+	if (nr < 0)
+		return command_bad(word_after(words[MONITOR_MAX_WORDS - 1]),
+				   "a command has at most %d words", MONITOR_MAX_WORDS);
 	command = monitor_find(words[0]);
 	return command ? command->run(nr, words) : unknown_command(words[0]);
 }
@@ -162,18 +186,21 @@ static size_t command_length(const char *text)
 	return len;
 }
 
-/* `column`: where the text stands on the screen, 0 if it does not. */
-static void run_text(const char *text, u32 column)
+/* `line`: the text as it stands at the prompt, NULL: elsewhere. */
+static void run_text(const char *text, const char *line)
 {
 	char one[MONITOR_LINE_BYTES];
 
 	for (const char *at = text; *at != '\0';) {
-		size_t len = command_length(at);
+		size_t len;
 
 		if (monitor_interrupted()) {
 			nr_failed++;
 			return;
 		}
+		while (*at == ' ')
+			at++;
+		len = command_length(at);
 		if (len >= sizeof(one)) {
 			kprintf("command too long: at most %d characters\n",
 				MONITOR_LINE_BYTES - 1);
@@ -184,7 +211,7 @@ static void run_text(const char *text, u32 column)
 			running.text = at;
 			running.len = len;
 			running.words = one;
-			running.column = column ? column + (u32)(at - text) : 0;
+			running.line = line;
 			nr_failed += run_command(one) != 0;
 		}
 		at += len + (at[len] != '\0');
@@ -197,7 +224,7 @@ u32 monitor_run(const char *text)
 	u32 outer = nr_failed, failed;
 
 	nr_failed = 0;
-	run_text(text, 0);
+	run_text(text, NULL);
 	failed = nr_failed;
 	nr_failed = outer;
 	return failed;
@@ -216,7 +243,7 @@ u32 monitor_run_at_boot(const char *text)
 	pager_start(0, LINE_COLUMNS);
 	failed = monitor_run(text);
 	pager_stop();
-	if (monitor_interrupted())
+	if (monitor_ctrl_c_typed())
 		kprintf("^C\n");
 	return failed;
 }
@@ -227,10 +254,11 @@ static void run_line(const char *text)
 {
 	nr_failed = 0;
 	monitor_input_begin();
-	pager_start(monitor_editor.rows, MAX(monitor_editor.columns, (u32)LINE_COLUMNS));
-	run_text(text, PROMPT_COLUMNS);
+	pager_start(monitor_editor.rows, line_editor_columns(&monitor_editor));
+	running.bytes_before = printk_stats().bytes;
+	run_text(text, text);
 	pager_stop();
-	if (monitor_interrupted())
+	if (monitor_ctrl_c_typed())
 		kprintf("^C\n");
 }
 

@@ -70,8 +70,7 @@ static const struct option table[] = {
 	{"seed", OPTION_NUMBER, FIELD(seed), .max = UINT64_MAX, .default_text = "1",
 	 .sentence = "start of every random sequence of the tests"},
 	{"loglevel", OPTION_NUMBER, FIELD(loglevel), .max = LOG_DEBUG, .default_text = "6",
-	 .sentence = "print log lines up to this level: 3 errors, 4 warnings, 6 information, "
-		     "7 all; a panic is printed at any"},
+	 .sentence = "log up to 3 errors, 4 warnings, 6 info, 7 all; panics always"},
 	{"numa", OPTION_FLAG, FIELD(numa), .default_text = "on",
 	 .sentence = "off: ignore what the firmware says, one node owns everything"},
 	{"mem", OPTION_SIZE, FIELD(mem_bytes), .min = MiB(4), .max = TiB(64), .default_note = "all",
@@ -80,7 +79,7 @@ static const struct option table[] = {
 	 .sentence = "use only so many CPUs"},
 	{"min_free_kbytes", OPTION_NUMBER, FIELD(min_free_kbytes), .max = GiB(1),
 	 .default_text = "0",
-	 .sentence = "memory that the min marks hold back; 0: computed from the size of RAM"},
+	 .sentence = "what the min marks hold back; 0: computed from the size of RAM"},
 	{"mm.profile", OPTION_CHOICE, FIELD(profile), .choices = BEHAVIOURS,
 	 .default_text = "after", .sentence = "behaviour of all four mechanisms"},
 	{"mm.fallback", OPTION_CHOICE, FIELD(behaviour[MM_FALLBACK]), .choices = BEHAVIOURS,

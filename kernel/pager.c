@@ -52,42 +52,57 @@ static bool go_on(void)
 	return answered;
 }
 
-/* Does the byte start a new row of the screen? */
-static bool ends_row(char c)
+/*
+ * Does a row of the screen end here? Behind a newline; or *before a character that does not fit into
+ * the row any more, and is the first of the next.
+ */
+static bool ends_row(char c, bool *before)
 {
+	*before = false;
 	if (in_sequence) {
 		in_sequence = c == '[' || (unsigned char)c < 0x40;
 		return false;
 	}
-	if (c == ESC)
+	switch (c) {
+	case ESC:
 		in_sequence = true;
-	else if (c == '\n' || c == '\r')
-		column = 0;
-	else if (++column > page_columns)
-		column = 1;
-	else
 		return false;
-	return c == '\n' || column == 1;
+	case '\r':
+		column = 0;
+		return false;
+	case '\n':
+		column = 0;
+		return true;
+	default:
+		*before = ++column > page_columns;
+		if (*before)
+			column = 1;
+		return *before;
+	}
 }
 
 static void page(const char *text, size_t len)
 {
-	size_t start = 0;
+	size_t start = 0, end;
+	bool before;
 
 	for (size_t at = 0; at < len; at++) {
 		if (monitor_interrupted())
 			return;
-		if (!page_rows || !ends_row(text[at]))
+		if (!page_rows || !ends_row(text[at], &before))
 			continue;
 		if (rows_left > 0 && --rows_left > 0)
 			continue;
-		console_write_bytes(text + start, at + 1 - start);
-		start = at + 1;
+		end = before ? at : at + 1;
+		console_write_bytes(text + start, end - start);
+		start = end;
 		if (!go_on())
 			return;
 	}
 	console_write_bytes(text + start, len - start);
 }
+
+static const struct printk_sink pager = {page};
 
 void pager_start(u32 rows, u32 columns)
 {
@@ -96,7 +111,7 @@ void pager_start(u32 rows, u32 columns)
 	rows_left = rows ? rows - 1 : 0;
 	column = 0;
 	in_sequence = false;
-	printk_divert(page);
+	printk_divert(&pager);
 }
 
 void pager_stop(void)

@@ -43,7 +43,7 @@ static struct spinlock console_lock = {
 static bool at_line_start = true;           /* guarded by console_lock */
 static enum log_level max_level = LOG_INFO; /* a word that one option sets at boot */
 static bool panicking;
-static void (*divert)(const char *bytes, size_t len); /* the monitor's thread */
+static const struct printk_sink *diverted; /* the monitor's thread */
 static struct printk_stats stats; /* atomic: figures */
 
 static bool console_try_lock(void)
@@ -82,6 +82,7 @@ static void console_put(const char *text, size_t len, bool own_line)
 	if (own_line && !at_line_start)
 		serial_write("\n", 1);
 	serial_write(text, len);
+	__atomic_fetch_add(&stats.bytes, len, __ATOMIC_RELAXED);
 	at_line_start = text[len - 1] == '\n';
 	if (locked)
 		spin_unlock(&console_lock);
@@ -160,16 +161,25 @@ void klog_set_level(enum log_level level)
 	max_level = level;
 }
 
+static void print_text(const char *text, size_t len)
+{
+	if (diverted && !__atomic_load_n(&panicking, __ATOMIC_RELAXED))
+		diverted->write(text, len);
+	else
+		console_put(text, len, false);
+}
+
+void kprint(const char *text)
+{
+	print_text(text, strlen(text));
+}
+
 void vkprintf(const char *fmt, va_list args)
 {
 	char text[CONSOLE_TEXT_BYTES];
 	size_t len = (size_t)vsnprintf(text, sizeof(text), fmt, args);
 
-	len = mark_cut(text, sizeof(text), len, "...\n");
-	if (divert && !__atomic_load_n(&panicking, __ATOMIC_RELAXED))
-		divert(text, len);
-	else
-		console_put(text, len, false);
+	print_text(text, mark_cut(text, sizeof(text), len, "...\n"));
 }
 
 void kprintf(const char *fmt, ...)
@@ -181,9 +191,12 @@ void kprintf(const char *fmt, ...)
 	va_end(args);
 }
 
-void printk_divert(void (*fn)(const char *bytes, size_t len))
+const struct printk_sink *printk_divert(const struct printk_sink *sink)
 {
-	divert = fn;
+	const struct printk_sink *before = diverted;
+
+	diverted = sink;
+	return before;
 }
 
 void console_write(const char *text)
@@ -200,6 +213,7 @@ struct printk_stats printk_stats(void)
 {
 	return (struct printk_stats){
 		.lines = load_relaxed(&stats.lines),
+		.bytes = load_relaxed(&stats.bytes),
 		.suppressed = load_relaxed(&stats.suppressed),
 		.cut = load_relaxed(&stats.cut),
 	};

@@ -5,7 +5,11 @@
  * the interrupted code, so that the backtrace shows where the case hangs. A case that hangs
  * with interrupts off is not seen by it; for that one the launcher has a time limit, and sends an NMI
  * when it is over. Either way the panic names the case: it is told which one runs.
+ *
+ * What a case prints by kprintf(), mostly by running commands, becomes diagnostics of KTAP: whoever
+ * reads the plan must not take it for results.
  */
+#include <base/string.h>
 #include <kernel/monitor.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
@@ -16,6 +20,10 @@
 #define NS_PER_SECOND 1000000000ull
 #define NS_PER_MS     1000000ull
 #define SLOW_CASE_NS  NS_PER_SECOND
+
+#define DIAGNOSTIC    "  # "
+#define SAID_BYTES    512
+#define SHOWN_BYTES   1024
 
 /* The running case; written with no tick handler set, read by the handler. */
 static struct {
@@ -32,9 +40,49 @@ static void watch(const struct trap_frame *frame)
 		   watched.t->name, (unsigned long long)watched.limit_seconds);
 }
 
+/* Names come from whoever typed them, so control characters in them are shown, not obeyed. */
 void ktest_write(const char *text)
 {
-	console_write(text);
+	char shown[SHOWN_BYTES];
+	size_t len = strlen(text);
+	bool whole_line = len > 0 && text[len - 1] == '\n';
+
+	printk_escape(shown, sizeof(shown) - 1, text, len - whole_line);
+	if (whole_line)
+		memcpy(shown + strlen(shown), "\n", 2);
+	console_write(shown);
+}
+
+/* A line of what is printed, until it is complete. */
+static char said[SAID_BYTES] = DIAGNOSTIC;
+static size_t said_len = sizeof(DIAGNOSTIC) - 1;
+
+static void end_diagnostic(void)
+{
+	memcpy(said + said_len, "\n", 2);
+	ktest_write(said);
+	said_len = sizeof(DIAGNOSTIC) - 1;
+}
+
+static void as_diagnostics(const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (bytes[i] != '\n')
+			said[said_len++] = bytes[i];
+		if (bytes[i] == '\n' || said_len == sizeof(said) - 2)
+			end_diagnostic();
+	}
+}
+
+static void run_diverted(const struct ktest_case *c, struct ktest *t)
+{
+	static const struct printk_sink diagnostics = {as_diagnostics};
+	const struct printk_sink *before = printk_divert(&diagnostics);
+
+	c->run(t);
+	if (said_len > sizeof(DIAGNOSTIC) - 1)
+		end_diagnostic();
+	printk_divert(before);
 }
 
 bool ktest_env_interrupted(void)
@@ -52,7 +100,7 @@ void ktest_env_run(const struct ktest_case *c, struct ktest *t)
 	watched.deadline_ns = start_ns + limit * NS_PER_SECOND;
 	panic_set_test(t->suite, t->name);
 	tick_set_handler(watch);
-	c->run(t);
+	run_diverted(c, t);
 	tick_set_handler(NULL);
 	panic_set_test(NULL, NULL);
 

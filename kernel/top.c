@@ -408,9 +408,12 @@ static void show_frame(const struct top_request *r)
 
 	screen_start(&screen, text, sizeof(text), r->terminal);
 	top_frame(&screen, MIN(lines, (u32)MAX_LINES), (u32)r->every_ms);
-	console_write(text);
-	if (!r->terminal)
-		console_write("\n");
+	if (r->terminal) {
+		console_write(text);
+	} else {
+		kprint(text);
+		kprint("\n");
+	}
 }
 
 /* Waits for the next frame's time. False: somebody wants to leave. Another key: at once. */

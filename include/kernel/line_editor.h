@@ -40,6 +40,7 @@ struct line_editor {
 	struct line_history history;
 	u32 back; /* how many lines back in it we are; 0: the line being typed */
 	char typed[LINE_BYTES];
+	size_t typed_excess;
 
 	/*
 	 * The i-th text that could stand in place of text[*from .. cursor); false after the last.
@@ -55,6 +56,11 @@ struct line_editor {
  * matters. Ctrl-C completes an empty line.
  */
 bool line_editor_feed(struct line_editor *editor, char c, void (*echo)(const char *text));
+
+/* How wide the screen is. */
+u32 line_editor_columns(const struct line_editor *editor);
+/* The column of text[at] on the screen; false if it is in no part that is shown. */
+bool line_editor_column(const struct line_editor *editor, size_t at, u32 *column);
 
 /* The line that was typed `back` lines ago, from 1; NULL: there is none. */
 const char *line_history_at(const struct line_history *history, u32 back);

@@ -58,6 +58,7 @@ int monitor_wait_key(u32 timeout_ms);
 void monitor_input_begin(void);
 char monitor_next_byte(void);
 void monitor_interrupt(void);
+bool monitor_ctrl_c_typed(void); /* since then */
 
 /* kernel/pager.c: output of commands in pages of `rows`, 0: never stop. */
 void pager_start(u32 rows, u32 columns);

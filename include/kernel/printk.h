@@ -29,14 +29,19 @@ void klog_set_level(enum log_level level);
 /* Text for the person at the console: no time stamp, no level, newlines as given. */
 void kprintf(const char *fmt, ...) __printf_like(1, 2);
 void vkprintf(const char *fmt, va_list args) __printf_like(1, 0);
-/* Text of any length, as it is, past whoever kprintf() is diverted to. */
+/* Text of any length, to where kprintf() goes. */
+void kprint(const char *text);
+/* The same, past whoever kprintf() is diverted to. */
 void console_write(const char *text);
 void console_write_bytes(const char *bytes, size_t len);
 /*
- * From now on kprintf() hands its text to fn, NULL: prints it. For who pages or prefixes what a
- * command prints; one thread's, and off in a panic.
+ * From now on kprintf() hands its text to the sink, NULL: prints it. For who pages or prefixes what
+ * a command prints; one thread's, and off in a panic. Returns the sink before it, to be put back.
  */
-void printk_divert(void (*fn)(const char *bytes, size_t len));
+struct printk_sink {
+	void (*write)(const char *bytes, size_t len);
+};
+const struct printk_sink *printk_divert(const struct printk_sink *sink);
 
 /*
  * Copies `len` characters so that a terminal shows them and does nothing else: what is not printable
@@ -48,6 +53,7 @@ struct printk_stats {
 	u64 lines;      /* log lines printed */
 	u64 suppressed; /* above the log level */
 	u64 cut;        /* lines and texts that did not fit */
+	u64 bytes;      /* sent to the console */
 };
 struct printk_stats printk_stats(void);
 

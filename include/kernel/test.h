@@ -137,7 +137,7 @@ struct ktest_summary ktest_run(const char *globs, u64 seed);
 
 /*
  * What the runner needs of its surroundings: kernel/test_env.c, tests/host/harness.c.
- * ktest_write: text to the output, unchanged. ktest_env_run: runs one case under the watchdog.
+ * ktest_write: a line to the output. ktest_env_run: runs one case under the watchdog.
  */
 void ktest_write(const char *text);
 bool ktest_env_interrupted(void); /* asked before each case */

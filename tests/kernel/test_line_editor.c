@@ -178,7 +178,7 @@ static void survives_any_bytes(struct ktest *t)
 #define SCREEN_COLUMNS 80
 static struct {
 	char row[SCREEN_COLUMNS + 1];
-	u32 column, wrapped, unknown;
+	u32 column, rows, wrapped, unknown;
 } screen;
 
 static void clear_row(void)
@@ -195,6 +195,7 @@ static void draw(const char *text)
 			screen.column = 0;
 		} else if (*text == '\n') {
 			clear_row();
+			screen.rows++;
 		} else if (*text == '\b') {
 			screen.column -= screen.column > 0;
 		} else if (strncmp(text, "\x1b[H\x1b[2J", 7) == 0) {
@@ -313,8 +314,10 @@ static void tab_completes(struct ktest *t)
 	expect_row(t, "hw> banana ", 11);
 	type_on_screen("a\t");
 	expect_row(t, "hw> banana ap", 13);
-	type_on_screen("\t\t"); /* nothing in common any more: listed, and the line again */
+	EXPECT_EQ(t, screen.rows, 0);
+	type_on_screen("\t"); /* the second: listed, and the line again */
 	expect_row(t, "hw> banana ap", 13);
+	EXPECT_EQ(t, screen.rows, 2);
 	type_on_screen("r\t");
 	expect_row(t, "hw> banana apricot ", 19);
 	type_on_screen("k\t");
@@ -325,6 +328,67 @@ static void tab_completes(struct ktest *t)
 		       "ap x\x02\x02p\t"); /* in the middle: no second blank */
 	expect_row(t, "hw> apple x", 9);
 	EXPECT_EQ(t, screen.wrapped + screen.unknown, 0);
+}
+
+/* Candidates with nothing in common are listed, too; and Tab never makes a line too long. */
+static void tab_lists_what_differs(struct ktest *t)
+{
+	start_screen();
+	editor.candidate = fruit;
+	type_on_screen("\t");
+	EXPECT_EQ(t, screen.rows, 0);
+	type_on_screen("\t");
+	EXPECT_EQ(t, screen.rows, 2);
+	expect_row(t, "hw> ", 4);
+	type_on_screen("\tx\t\t"); /* nothing begins with x */
+	EXPECT_EQ(t, screen.rows, 4);
+
+	type_on_screen("\x15");
+	type_many(LINE_BYTES - 1 - 4);
+	type_on_screen(" b\t");
+	EXPECT_EQ(t, editor.len, LINE_BYTES - 1);
+	EXPECT_EQ(t, editor.excess, 0);
+	EXPECT_STREQ(t, editor.text + LINE_BYTES - 1 - 4, " ban");
+}
+
+/* Too long is too long, also after a look at the history. */
+static void history_keeps_the_excess(struct ktest *t)
+{
+	start();
+	EXPECT_EQ(t, type("numa\r"), 1);
+	type_many(LINE_BYTES - 1 + 3);
+	type("\x1b[A");
+	EXPECT_EQ(t, editor.excess, 0);
+	EXPECT_STREQ(t, editor.text, "numa");
+	EXPECT_EQ(t, type("\x1b[B\r"), 1);
+	EXPECT_EQ(t, editor.excess, 3);
+	EXPECT_EQ(t, editor.history.nr, 1);
+}
+
+/* Where a character of the text is on the screen, for marks below it. */
+static void columns_are_where_the_text_is(struct ktest *t)
+{
+	char c[2] = "a";
+	u32 column, seen = 0;
+
+	start_screen();
+	for (u32 i = 0; i < 120; i++) {
+		c[0] = (char)('a' + i % 26);
+		type_on_screen(c);
+	}
+	for (u32 back = 0; back < 120; back++) {
+		for (size_t at = 0; at < editor.len; at++) {
+			if (!line_editor_column(&editor, at, &column))
+				continue;
+			seen++;
+			EXPECT_MSG(t, screen.row[column] == editor.text[at], "%zu is not at %u", at,
+				   column);
+		}
+		EXPECT(t, !line_editor_column(&editor, editor.len, &column));
+		type_on_screen("\x02");
+	}
+	EXPECT(t, seen > 120 * 60);
+	EXPECT_EQ(t, screen.wrapped, 0);
 }
 
 static void the_terminal_tells_its_size(struct ktest *t)
@@ -397,6 +461,9 @@ static const struct ktest_case cases[] = {
 	KTEST(keys_move_and_change),
 	KTEST(history_is_walked),
 	KTEST(tab_completes),
+	KTEST(tab_lists_what_differs),
+	KTEST(history_keeps_the_excess),
+	KTEST(columns_are_where_the_text_is),
 	KTEST(the_terminal_tells_its_size),
 	KTEST(the_screen_is_always_right),
 };

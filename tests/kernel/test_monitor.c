@@ -11,35 +11,6 @@
 #include <mm/inspect.h>
 #include <mm/numa.h>
 
-/* --- Commands inside a test print diagnostics, so that the plan around them can be read ----- */
-
-static bool at_line_start;
-static u64 bytes_said;
-
-static void as_diagnostics(const char *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (at_line_start)
-			ktest_write("  # ");
-		ktest_write((const char[]){bytes[i], '\0'});
-		at_line_start = bytes[i] == '\n';
-	}
-	bytes_said += len;
-}
-
-static u32 run(const char *text)
-{
-	u32 failed;
-
-	at_line_start = true;
-	printk_divert(as_diagnostics);
-	failed = monitor_run(text);
-	printk_divert(NULL);
-	if (!at_line_start)
-		ktest_write("\n");
-	return failed;
-}
-
 static u64 free_pages(void)
 {
 	struct node_snapshot node;
@@ -84,19 +55,19 @@ static void alloc_and_free_by_hand(struct ktest *t)
 	for (u32 i = 0; i < 3; i++) {
 		id[i] = lowest_free_handle();
 		ASSERT_TRUE(t, id[i] >= 0);
-		EXPECT_EQ(t, run(alloc[i]), 0);
+		EXPECT_EQ(t, monitor_run(alloc[i]), 0);
 		pages += (u64)1 << order[i];
 		EXPECT_EQ(t, free_pages(), before - pages);
 	}
 	for (u32 i = 0; i < 3; i++) {
 		snprintf(line, sizeof(line), "free %d", id[i]);
-		EXPECT_EQ(t, run(line), 0);
-		EXPECT_EQ(t, run(line), 1); /* once */
+		EXPECT_EQ(t, monitor_run(line), 0);
+		EXPECT_EQ(t, monitor_run(line), 1); /* once */
 	}
 	EXPECT_EQ(t, free_pages(), before);
-	EXPECT_EQ(t, run("; ;; "), 0);
+	EXPECT_EQ(t, monitor_run("; ;; "), 0);
 	if (lowest_free_handle() == 0)
-		EXPECT_EQ(t, run("alloc; alloc 2; free all; free all"), 0);
+		EXPECT_EQ(t, monitor_run("alloc; alloc 2; free all; free all"), 0);
 	EXPECT_EQ(t, free_pages(), before);
 }
 
@@ -138,10 +109,10 @@ static void bad_input_is_refused(struct ktest *t)
 	u64 before = free_pages();
 
 	for (u32 i = 0; i < ARRAY_SIZE(bad); i++)
-		EXPECT_MSG(t, run(bad[i]) == 1, "'%s' was accepted", bad[i]);
+		EXPECT_MSG(t, monitor_run(bad[i]) == 1, "'%s' was accepted", bad[i]);
 	EXPECT_EQ(t, free_pages(), before);
 	/* Each command of a line is on its own. */
-	EXPECT_EQ(t, run("nmua; free 255; check"), 2);
+	EXPECT_EQ(t, monitor_run("nmua; free 255; check"), 2);
 }
 
 /* For poweroff: a failure counts while its text runs, and a text inside does not count outside. */
@@ -149,7 +120,7 @@ static void failures_are_remembered(struct ktest *t)
 {
 	bool before = monitor_has_failed();
 
-	EXPECT_EQ(t, run("nmua; numa"), 1);
+	EXPECT_EQ(t, monitor_run("nmua; numa"), 1);
 	EXPECT_EQ(t, monitor_has_failed(), before);
 }
 
@@ -161,15 +132,16 @@ static void every_command_has_help(struct ktest *t)
 		EXPECT(t, command->sentence[0] != '\0' && command->arguments != NULL);
 		EXPECT(t, monitor_find(command->name) == command);
 	}
-	EXPECT_EQ(t, run("help; help alloc; help options; crash; check list"), 0);
+	EXPECT_EQ(t, monitor_run("help; help alloc; help options; crash; check list"), 0);
 }
 
 static void reports_run(struct ktest *t)
 {
-	u64 before = bytes_said;
+	u64 before = printk_stats().bytes;
 
-	EXPECT_EQ(t, run("numa; meminfo; buddyinfo; zoneinfo; memblock; policy; options"), 0);
-	EXPECT(t, bytes_said > before + 1000);
+	EXPECT_EQ(t, monitor_run("numa; meminfo; buddyinfo; zoneinfo; memblock; policy; options"),
+		  0);
+	EXPECT(t, printk_stats().bytes > before + 1000);
 }
 
 /* Under a word that is wrong stands a mark; what cannot be shown is escaped. */
@@ -187,10 +159,12 @@ static void keep_what_is_said(const char *bytes, size_t len)
 
 static void expect_said(struct ktest *t, const char *line, const char *expected)
 {
+	static const struct printk_sink keep = {keep_what_is_said};
+	const struct printk_sink *before = printk_divert(&keep);
+
 	said[0] = '\0';
-	printk_divert(keep_what_is_said);
 	EXPECT_EQ(t, monitor_run(line), 1);
-	printk_divert(NULL);
+	printk_divert(before);
 	EXPECT_STREQ(t, said, expected);
 }
 
@@ -207,6 +181,15 @@ static void the_bad_word_is_marked(struct ktest *t)
 		    "in '>x\\x1b[2J<': unknown command 'x\\x1b[2J': `help` lists all\n");
 	expect_said(t, "numa twice", "in 'numa >twice<': 'twice' is too much: usage: numa\n");
 	expect_said(t, "free", "usage: free ID|all\n");
+	expect_said(t, " ;  free 3 4", "in 'free 3 >4<': '4' is too much: usage: free ID|all\n");
+	expect_said(t, "numa a b c d e f g h i j k l m n o  p q",
+		    "in 'numa a b c d e f g h i j k l m n o  >p q<': a command has at most 16 "
+		    "words\n");
+	expect_said(t,
+		    "alloc                                                          nod=1 "
+		    "gfp=GFP_KERNEL|__GFP_ZERO",
+		    "in '...                                                >nod=1< "
+		    "gfp=GFP_KERNEL|...': 'nod=1': there is node=N and gfp=NAME|NAME\n");
 }
 
 static u32 candidates(const char *text, const char *first)

@@ -208,6 +208,13 @@ class Terminal:
         self.child.send(keys)
         self.wait(pattern)
 
+    def turn(self, key, pattern):
+        """At the end of a page: on to a row further down. What stood there is no answer."""
+        before = self.row
+        self.child.send(key)
+        self.read_until(lambda: self.row > before and
+                        re.fullmatch(pattern, self.lines[self.row].rstrip()), pattern)
+
 
 @pytest.fixture
 def terminal(iso, log_path):
@@ -250,14 +257,84 @@ def test_long_line_scrolls(terminal):
     terminal.find("id 0: .* order 3,.*")
 
 
+def test_tab_lists(terminal):
+    """What has nothing in common is listed at the second Tab, in columns, and the line again."""
+    terminal.type("alloc 3\r", "hw>")
+    for line, listed in [("", ["numa", "poweroff"]), ("alloc gfp=", ["GFP_KERNEL", "__GFP_ZERO"]),
+                         ("crash ", ["double_free"]), ("free ", ["0", "all"]),
+                         ("help z", None), ("test m", ["map", "memory_map", "monitor"]),
+                         ("map by=", ["state", "zone"])]:  # fmt: skip
+        before = len(terminal.lines)
+        if listed is None:
+            terminal.type(line + "\t", "hw> help zoneinfo")
+        else:
+            terminal.child.send(line + "\t\t")
+            terminal.read_until(
+                lambda: set(listed) <= set(" ".join(terminal.lines[before:-1]).split()) and
+                terminal.lines[-1] == "hw> " + line, line)
+        terminal.type("\x03", "hw>")
+    assert max(map(len, terminal.lines)) <= 80
+
+
+def answer(terminal, line):
+    """The rows between a line and the next prompt."""
+    before = terminal.row
+    terminal.child.send(line + "\r")
+    terminal.read_until(lambda: terminal.row > before and terminal.lines[-1] == "hw> ", line)
+    return terminal.lines[before + 1:-1]
+
+
 def test_the_bad_word_is_below_the_mark(terminal):
-    terminal.type("numa; alloc 3 nod=1\r", "hw>")
-    terminal.find(r" +\^ .*")
-    typed = max(i for i, line in enumerate(terminal.lines) if "nod=1" in line and "hw>" in line)
-    marks = [line for line in terminal.lines[typed:] if line.lstrip().startswith("^")]
-    assert len(marks) == 1
-    assert marks[0].index("^") == terminal.lines[typed].index("nod=1")
-    assert "node=N" in marks[0]
+    line = "alloc 3 nod=1"
+    assert answer(terminal, line) == [
+        " " * (4 + line.index("nod")) + "^ 'nod=1': there is node=N and gfp=NAME|NAME"]
+    line = " ;alloc gfp=GFP_KERNEL|GFP_X" + 10 * " " + "3"
+    assert answer(terminal, line)[0].index("^") == 4 + line.index("GFP_X")
+    line = "alloc" + 65 * " " + "nod=1"  # no room beside the mark
+    assert answer(terminal, line) == [" " * (4 + line.index("nod")) + "^",
+                                      "'nod=1': there is node=N and gfp=NAME|NAME"]
+
+
+def test_the_mark_is_below_what_is_shown(terminal):
+    """Of a line that has scrolled, a part is shown; what is not, or not above, is quoted."""
+    rows = answer(terminal, "alloc" + 100 * " " + "nod=1")
+    typed = terminal.lines[terminal.row - len(rows) - 1]
+    assert typed.startswith("hw> <") and rows[0].index("^") == typed.index("nod=1")
+    quoted, = answer(terminal, "alloc zz" + 100 * " " + "3")
+    assert quoted.startswith("in 'alloc >zz<") and "^" not in quoted
+    rows = answer(terminal, "rows; alloc 3 nod=1")
+    assert rows[-1] == "in 'alloc 3 >nod=1<': 'nod=1': there is node=N and gfp=NAME|NAME"
+    assert answer(terminal, 17 * "a ") == [" " * (4 + 32) + "^ a command has at most 16 words"]
+
+
+def test_too_long_stays_too_long(terminal):
+    """A look at the history does not make a whole line of one that did not fit."""
+    terminal.type("numa", "hw> numa")
+    terminal.type("x" * 300, "hw> <x+")
+    terminal.child.send("\x1b[A\x1b[B\r")
+    terminal.find("line too long: .*")
+
+
+def test_everything_fits_80_columns(console):
+    console.ask("alloc 3 nod=1")
+    said = console.ask("help") + console.ask("help options") + console.ask("policy")
+    said += console.ask("history") + console.ask("crash")
+    for name in re.findall(r"^  (\w+) ", console.ask("help"), re.MULTILINE):
+        said += console.ask(f"help {name}")
+    assert said.count("\n") > 100
+    assert [line for line in said.split("\n") if len(line) > 80] == []
+
+
+def test_policy_says_what_is_in_use(console):
+    said = console.ask("policy")
+    assert len(re.findall(r"^mm\.\w+ +\w+ +(in use|chosen; .*)\n {15}\w.*$", said,
+                          re.MULTILINE)) == 4
+
+
+def test_help_has_groups(console):
+    said = console.ask("help")
+    groups = re.findall(r"^(\S.*)\n  \w", said, re.MULTILINE)
+    assert groups == ["The machine", "Memory", "Changing memory", "The kernel", "The monitor"]
 
 
 def test_pages(terminal):
@@ -265,17 +342,45 @@ def test_pages(terminal):
     terminal.child.send("\x1b[10;80R")
     terminal.type("zoneinfo\r", "-- more --")
     shown = len(terminal.lines)
-    terminal.type(" ", "-- more --")
+    terminal.turn(" ", "-- more --")
     assert len(terminal.lines) == shown + 9
-    terminal.type("\r", "-- more --")
+    terminal.turn("\r", "-- more --")
     assert len(terminal.lines) == shown + 10
     terminal.type("q", "hw>")
     assert len(terminal.lines) <= shown + 12
+    assert not any("^C" in line for line in terminal.lines)
+    terminal.type("test list; zoneinfo\r", "-- more --")
+    terminal.type("q", "hw>")
     terminal.type("rows 0\r", "hw>")
     before = len(terminal.lines)
     terminal.type("zoneinfo\r", "hw>")
     assert len(terminal.lines) > before + 50
     assert "-- more --" not in terminal.lines[before:]
+
+
+def test_pages_lose_nothing(terminal):
+    """Rows that wrap count as the screen counts them, and the character behind is still there."""
+    terminal.columns = 40
+    terminal.child.send("\x1b[0;40R\x1b[999999;40R\x1b[10;1R")  # none of them is a size
+    whole = "".join(answer(terminal, "check list"))
+    terminal.child.send("\x1b[10;40R")
+    terminal.type("check list\r", "-- more --")
+    start = max(i for i, line in enumerate(terminal.lines) if "check list" in line) + 1
+    pages = 1
+    while "-- more --" in terminal.lines[-1]:
+        assert len(terminal.lines) - 1 - start == 9 * pages
+        pages += 1
+        terminal.turn(" ", "-- more --|hw>")
+    assert pages > 3
+    assert "".join(terminal.lines[start:-1]) == whole
+
+
+def test_the_size_is_asked_once(console, log_path):
+    console.ask("rows")
+    console.ask("rows")
+    said = log_path.read_text(encoding="utf-8").partition("from entry to prompt")[2]
+    assert said.count("\x1b[6n") == 1
+    assert said.count("\x1b") == 4  # that, and the way there and back
 
 
 def test_no_pages_for_a_script(console):
@@ -299,6 +404,49 @@ def test_ctrl_c_interrupts(terminal):
     terminal.find("  Bail out! interrupted")
     terminal.type("\rnuma\r", "-- more --")
     terminal.type("q", "hw>")
+
+
+def test_ctrl_c_behind_much_that_was_typed(terminal):
+    terminal.child.send("test\r")
+    terminal.find(r"  ok \d+ \w+.*")
+    terminal.child.send(20 * ("nothing" * 10) + "\x03")
+    terminal.find("  Bail out! interrupted")
+    terminal.type("rows\r", "hw>")
+    assert not any("nothing" in line for line in terminal.lines)
+
+
+def test_ctrl_c_interrupts_run(iso, log_path):
+    """run= as well: the rest is left out, and the machine goes on as it was told to."""
+    child = spawn(sys.executable, ["-B", "tools/launch.py", "--iso", str(iso)], log_path,
+                  'monitor run="test; numa"')
+    screen = Terminal(child)
+    screen.find(r"  ok \d+ \w+.*")
+    child.send("\x03")
+    screen.find("  Bail out! interrupted")
+    screen.find(r"\^C")
+    screen.find("hw>")
+    assert not any("available:" in line for line in screen.lines)
+    child.close(force=True)
+
+
+def test_tests_leave_what_is_the_users(launch):
+    """Blocks held from before stay held, and what commands print in tests is diagnostics."""
+    done = launch(cmdline='run="alloc 3; test; free all"')
+    assert done.returncode == 0
+    assert "1 blocks freed" in done.stdout
+    ktap = done.stdout.partition("KTAP version 1")[2].partition("# Totals:")[0]
+    assert "  # in 'alloc >nod=1<'" in ktap
+    assert [line for line in ktap.split("\n")[1:-1]
+            if not re.match(r"\[ *\d+\.\d+\] | *(ok|not ok|KTAP|#|1\.\.)", line)] == []
+
+
+def test_control_bytes_are_shown(launch):
+    """Names that nobody can have typed, from the command line: escaped wherever they are quoted."""
+    done = launch(cmdline='run="nu\x1b[2Jma; test x\x07\x1b[2J; alloc \x1b[2J; help \x1b[2J"')
+    assert done.returncode == 1
+    said = done.stdout.partition("from entry to prompt")[2]
+    assert "\x1b" not in said and "\x07" not in said
+    assert said.count("\\x1b[2J") >= 6
 
 
 def test_typed_ahead(terminal):
