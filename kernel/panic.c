@@ -25,6 +25,7 @@
  */
 #include <arch/cpu.h>
 #include <arch/irq.h>
+#include <base/atomic.h>
 #include <base/format.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
@@ -32,7 +33,6 @@
 #include <x86/backtrace.h>
 #include <x86/machine.h>
 #include <x86/regs.h>
-#include <base/atomic.h>
 #include <x86/smp.h>
 #include <x86/trap.h>
 
@@ -42,7 +42,7 @@
 
 void panic_entered(const struct trap_frame *frame, va_list args); /* from panic_entry.asm */
 
-#define NO_CPU        (~(u32)0)
+#define NO_CPU (~(u32)0)
 
 /* What the CPU that owns the panic may take until it has stopped the others, and more. */
 #define STOPPED_WITHIN_NS    60000000000ull

@@ -44,7 +44,7 @@ static bool at_line_start = true;           /* guarded by console_lock */
 static enum log_level max_level = LOG_INFO; /* a word that one option sets at boot */
 static bool panicking;
 static const struct printk_sink *diverted; /* the monitor's thread */
-static struct printk_stats stats; /* atomic: figures */
+static struct printk_stats stats;          /* atomic: figures */
 
 static bool console_try_lock(void)
 {
