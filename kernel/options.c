@@ -453,7 +453,9 @@ void option_value(u32 i, const struct options *from, char *buf, size_t size)
 			copy_choice(option->choices, (u32)choice, buf, size);
 		break;
 	case OPTION_NUMBER:
-		snprintf(buf, size, "%llu", (unsigned long long)*(const u64 *)field);
+		/* 0 below the least allowed: not given. */
+		if (*(const u64 *)field >= option->min)
+			snprintf(buf, size, "%llu", (unsigned long long)*(const u64 *)field);
 		break;
 	case OPTION_SIZE:
 		if (*(const u64 *)field != 0)

@@ -11,7 +11,7 @@ import pytest
 from hwlib import guest, topology
 from hwlib.topology import parse_size
 
-RUN = 'run="numa; buddyinfo; meminfo; memblock; check"'
+RUN = 'run="numa; buddyinfo; zoneinfo; meminfo; memblock; check"'
 # The firmware keeps this much of a node's memory for itself at most, under BIOS and UEFI.
 FIRMWARE_MIB = {"bios": 1, "uefi": 64}
 PAGE = 4096
@@ -66,9 +66,13 @@ class Report:
         return int(self.one(rf"^{label}: +(\d+) kB$"))
 
     def free_blocks_kib(self, nid):
+        """In the zones' lists, and in those that each CPU has for itself."""
         lines = re.findall(rf"^Node {nid}, zone +\w+ ((?: *\d+ )+)$", self.text, re.MULTILINE)
-        return sum(int(count) * PAGE // 1024 << order
-                   for line in lines for order, count in enumerate(line.split()))
+        per_cpu = re.findall(rf"^Node {nid}, zone +\w+\n(?:  .*\n)*?      nr_pcp_pages (\d+)$",
+                             self.text, re.MULTILINE)
+        return sum(map(int, per_cpu)) * PAGE // 1024 + sum(
+            int(count) * PAGE // 1024 << order
+            for line in lines for order, count in enumerate(line.split()))
 
 
 def check_node(report, nid, node, firmware):
