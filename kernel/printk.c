@@ -36,15 +36,12 @@
 #define CONSOLE_LOCK_NS    2000000000ull
 #define CONSOLE_LOCK_TRIES 1000000
 
-static struct spinlock console_lock = {
-	.owner_cpu = SPINLOCK_NO_OWNER,
-	.name = "console",
-};
+static struct spinlock console_lock = SPINLOCK_INIT("console");
 static bool at_line_start = true;           /* guarded by console_lock */
 static enum log_level max_level = LOG_INFO; /* a word that one option sets at boot */
 static bool panicking;
 static void (*divert)(const char *bytes, size_t len); /* the monitor's thread */
-static struct printk_stats stats; /* atomic: figures */
+static struct printk_stats stats;                     /* atomic: figures */
 
 static bool console_try_lock(void)
 {
@@ -64,6 +61,7 @@ static bool console_try_lock(void)
 	}
 }
 
+/* Relaxed: a figure. */
 static void count(u64 *figure)
 {
 	__atomic_fetch_add(figure, 1, __ATOMIC_RELAXED);
@@ -166,7 +164,8 @@ void vkprintf(const char *fmt, va_list args)
 	size_t len = (size_t)vsnprintf(text, sizeof(text), fmt, args);
 
 	len = mark_cut(text, sizeof(text), len, "...\n");
-	if (divert && !__atomic_load_n(&panicking, __ATOMIC_RELAXED))
+	/* Relaxed: as for the lock. */
+	if (divert && !load_relaxed(&panicking))
 		divert(text, len);
 	else
 		console_put(text, len, false);
