@@ -11,6 +11,7 @@
 
 #include <arch/cpu.h>
 #include <base/types.h>
+#include <kernel/bench.h>
 #include <mm/page_alloc.h>
 
 #define BENCH_SEED        0x9e3779b9u
@@ -27,22 +28,29 @@ struct bench_batch {
 
 struct bench_case {
 	const char *name;
-	u32 ops; /* a batch */
+	u32 ops;     /* a batch */
+	u32 batches; /* measured; 0: BENCH_BATCHES */
 	bool has_phases;
 	u32 nodes;                /* needs at least so many with memory */
+	u32 cpus;                 /* needs at least so many */
 	bool (*begin)(u64 arg);   /* once, before the warm-up; false: no memory */
 	void (*prepare)(u64 arg); /* before each batch, untimed */
 	void (*body)(u64 arg, struct bench_batch *batch);
+	/* In place of body, of a case that more than one CPU works at: times itself, returns ticks. */
+	u64 (*round)(u64 arg, struct bench_batch *batch);
 	void (*end)(u64 arg); /* once, after the last batch */
-	u64 arg;              /* an order, a node */
+	u64 arg;              /* an order, a node, a CPU */
 };
 
 /* Cases by group, each in its own file. */
-extern const struct bench_case bench_cases_driver[], bench_cases_pages[], bench_cases_nodes[];
-extern const u32 nr_bench_cases_driver, nr_bench_cases_pages, nr_bench_cases_nodes;
-
-/* bench/driver.c: runs those whose names match; false if one failed or none matches. */
-bool bench_run(const char *globs);
+struct bench_group {
+	const struct bench_case *cases;
+	u32 nr;
+};
+extern const struct bench_case bench_cases_driver[], bench_cases_pages[], bench_cases_nodes[],
+	bench_cases_cross[];
+extern const u32 nr_bench_cases_driver, nr_bench_cases_pages, nr_bench_cases_nodes,
+	nr_bench_cases_cross;
 
 /* xorshift32: the new state is the result. */
 static inline u32 bench_draw(u32 *state)

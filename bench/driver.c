@@ -10,12 +10,13 @@
 #include "bench.h"
 
 #include <arch/irq.h>
+#include <arch/lockcheck.h>
 #include <arch/preempt.h>
-#include <base/assert.h>
 #include <base/string.h>
 #include <kernel/glob.h>
 #include <kernel/printk.h>
 #include <mm/numa.h>
+#include <x86/smp.h>
 
 u32 bench_perm[BENCH_PERM];
 
@@ -56,6 +57,8 @@ static u64 time_batch(const struct bench_case *c, struct bench_batch *batch)
 
 	if (c->prepare)
 		c->prepare(c->arg);
+	if (c->round)
+		return c->round(c->arg, batch);
 	preempt_disable();
 	flags = irq_save();
 	start = arch_timestamp();
@@ -80,7 +83,8 @@ static void sort(u64 *values, u32 nr)
 
 static bool run_case(const struct bench_case *c)
 {
-	u64 ticks[BENCH_BATCHES], sum = 0, ops = (u64)c->ops * BENCH_BATCHES;
+	u32 batches = c->batches ? c->batches : BENCH_BATCHES;
+	u64 ticks[BENCH_MAX_BATCHES], sum = 0, ops = (u64)c->ops * batches;
 	struct bench_batch batch = {0}, warm_up = {0};
 
 	if (c->begin && !c->begin(c->arg)) {
@@ -89,25 +93,25 @@ static bool run_case(const struct bench_case *c)
 	}
 	for (u32 i = 0; i < BENCH_WARM_UPS; i++)
 		time_batch(c, &warm_up);
-	for (u32 i = 0; i < BENCH_BATCHES; i++) {
+	for (u32 i = 0; i < batches; i++) {
 		ticks[i] = time_batch(c, &batch);
 		sum += ticks[i];
 	}
 	if (c->end)
 		c->end(c->arg);
-	sort(ticks, BENCH_BATCHES);
+	sort(ticks, batches);
 	kprintf("MMBENCH name=%s ops=%llu tsc=%llu", c->name, (unsigned long long)ops,
 		(unsigned long long)sum);
 	print_per_op("per_op", sum, ops);
 	print_per_op("min", ticks[0], c->ops);
-	print_per_op("med", ticks[BENCH_BATCHES / 2], c->ops);
-	print_per_op("max", ticks[BENCH_BATCHES - 1], c->ops);
+	print_per_op("med", ticks[batches / 2], c->ops);
+	print_per_op("max", ticks[batches - 1], c->ops);
 	if (c->has_phases) {
 		print_per_op("alloc", batch.alloc_ticks, ops);
 		print_per_op("free", batch.free_ticks, ops);
 	}
-	kprintf(" batches=%u cpu=%u fail=%llu\n", BENCH_BATCHES, smp_processor_id(),
-		(unsigned long long)batch.fail);
+	kprintf(" batches=%u cpu=%u fail=%llu\n", batches,
+		c->round ? (u32)c->arg : smp_processor_id(), (unsigned long long)batch.fail);
 	return batch.fail == 0;
 }
 
@@ -136,33 +140,55 @@ static u32 nodes_with_memory(void)
 	return nr;
 }
 
-/* Runs the cases of a table that match; adds to *matched, returns how many failed. */
-static u32 run_table(const struct bench_case *cases, u32 nr, const char *globs, u32 *matched)
+/* Why the machine cannot run a case, or NULL. */
+static const char *lacks(const struct bench_case *c)
+{
+	if (c->nodes > nodes_with_memory())
+		return "nodes with memory";
+	for (u32 cpu = 0; cpu < c->cpus; cpu++) {
+		if (!cpu_online(cpu))
+			return "CPUs";
+	}
+	return NULL;
+}
+
+/* Runs the cases of a group that match; adds to *matched, returns how many failed. */
+static u32 run_group(const struct bench_group *group, const char *globs, u32 *matched)
 {
 	u32 failed = 0;
 
-	for (u32 i = 0; i < nr; i++) {
-		if (globs && globs[0] && !glob_list_match(globs, cases[i].name))
+	for (u32 i = 0; i < group->nr; i++) {
+		const struct bench_case *c = &group->cases[i];
+
+		if (globs[0] && !glob_list_match(globs, c->name))
 			continue;
 		(*matched)++;
-		if (cases[i].nodes > nodes_with_memory())
-			kprintf("MMBENCH_INFO %s: left out, needs %u nodes\n", cases[i].name,
-				cases[i].nodes);
+		if (lacks(c))
+			kprintf("MMBENCH_INFO %s: left out, needs more %s\n", c->name, lacks(c));
 		else
-			failed += !run_case(&cases[i]);
+			failed += !run_case(c);
 	}
 	return failed;
 }
 
 bool bench_run(const char *globs)
 {
+	const struct bench_group groups[] = {
+		{bench_cases_driver, nr_bench_cases_driver},
+		{bench_cases_pages, nr_bench_cases_pages},
+		{bench_cases_nodes, nr_bench_cases_nodes},
+		{bench_cases_cross, nr_bench_cases_cross},
+	};
 	u32 failed = 0, matched = 0;
 
+	if (lockcheck_is_on()) {
+		kprintf("MMBENCH_INFO the lock checker is on, and would be measured, too\n");
+		return false;
+	}
 	make_perm();
 	print_clock();
-	failed += run_table(bench_cases_driver, nr_bench_cases_driver, globs, &matched);
-	failed += run_table(bench_cases_pages, nr_bench_cases_pages, globs, &matched);
-	failed += run_table(bench_cases_nodes, nr_bench_cases_nodes, globs, &matched);
+	for (u32 i = 0; i < ARRAY_SIZE(groups); i++)
+		failed += run_group(&groups[i], globs, &matched);
 	if (matched == 0)
 		kprintf("MMBENCH_INFO no case matches '%s'\n", globs);
 	kprintf("MMBENCH_DONE\n");

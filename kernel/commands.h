@@ -31,6 +31,9 @@ void check_accounting(void);
 int command_cpus(int argc, char **argv);
 int command_irqs(int argc, char **argv);
 
+/* report_locks.c */
+int command_locks(int argc, char **argv);
+
 /* report_memory.c */
 int command_buddyinfo(int argc, char **argv);
 int command_zoneinfo(int argc, char **argv);

@@ -14,10 +14,12 @@
 #include <arch/spinlock.h>
 #include <base/string.h>
 #include <kernel/crash.h>
+#include <kernel/lockcheck.h>
 #include <kernel/memory_map.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <mm/inspect.h>
+#include <mm/os.h>
 #include <mm/page_alloc.h>
 #include <x86/image.h>
 #include <x86/machine.h>
@@ -182,6 +184,52 @@ static void crash_assert_lock(void)
 	spin_lock(&lock);
 }
 
+static struct spinlock first_lock = SPINLOCK_INIT("first");
+static struct spinlock second_lock = SPINLOCK_INIT("second");
+
+static struct spinlock third_lock = SPINLOCK_INIT("third");
+
+static __noinline void first_then_second(void)
+{
+	spin_lock(&first_lock);
+	spin_lock(&second_lock);
+	spin_unlock(&second_lock);
+	spin_unlock(&first_lock);
+}
+
+static __noinline void second_then_third(void)
+{
+	spin_lock(&second_lock);
+	spin_lock(&third_lock);
+	spin_unlock(&third_lock);
+	spin_unlock(&second_lock);
+}
+
+static void crash_lock_inversion(void)
+{
+	lockcheck_start();
+	first_then_second();
+	spin_lock(&second_lock);
+	spin_lock(&first_lock);
+}
+
+/* No two of them were ever taken in both orders. */
+static void crash_lock_chain(void)
+{
+	lockcheck_start();
+	first_then_second();
+	second_then_third();
+	spin_lock(&third_lock);
+	spin_lock(&first_lock);
+}
+
+static void crash_sleep_atomic(void)
+{
+	lockcheck_start();
+	spin_lock(&first_lock);
+	lockcheck_may_sleep(os_call_site());
+}
+
 /* mem= that cuts off one page more than the kernel gave up. */
 static void crash_accounting(void)
 {
@@ -207,7 +255,7 @@ static u32 last_cpu(void)
 static void call_last_cpu(void (*fn)(void *arg))
 {
 	irq_restore(RFLAGS_IF);
-	smp_call(last_cpu(), fn, NULL);
+	smp_call(last_cpu(), fn, &first_lock);
 }
 
 /* Called on another CPU, with interrupts off. */
@@ -268,6 +316,31 @@ static void crash_stack_cpu(void)
 	call_last_cpu(overflow_here);
 }
 
+static void take_here(void *arg)
+{
+	spin_lock_irqsave(arg);
+}
+
+static void take_and_release_here(void *arg)
+{
+	spin_lock(arg);
+	spin_unlock(arg);
+}
+
+static void crash_lock_irq(void)
+{
+	lockcheck_start();
+	call_last_cpu(take_and_release_here);
+	spin_lock(&first_lock);
+}
+
+/* That CPU goes on, and has forgotten that it has the lock. */
+static void crash_spin_forever(void)
+{
+	call_last_cpu(take_here);
+	spin_lock_irqsave(&first_lock);
+}
+
 static const struct {
 	const char *name, *sentence;
 	void (*run)(void);
@@ -291,6 +364,12 @@ static const struct {
 	{"wrong_order", "a block of four pages freed as two", crash_wrong_order},
 	{"free_reserved", "a page of the kernel image freed", crash_free_reserved},
 	{"assert_lock", "a lock taken twice", crash_assert_lock},
+	{"lock_inversion", "two locks taken in both orders", crash_lock_inversion},
+	{"lock_chain", "three locks, each taken under the one before", crash_lock_chain},
+	{"lock_irq", "a lock taken in an interrupt of the last CPU, and with interrupts on",
+	 crash_lock_irq},
+	{"sleep_atomic", "sleeping with a spinlock held", crash_sleep_atomic},
+	{"spin_forever", "a lock that the last CPU never gives back", crash_spin_forever},
 	{"panic_cpu", "a panic on the last CPU", crash_panic_cpu},
 	{"panic_cpus", "a panic on all CPUs but this, at the same time", crash_panic_cpus},
 	{"hang_cpu", "a loop with interrupts off on the last CPU", crash_hang_cpu},

@@ -20,7 +20,7 @@
  *	11  the other CPUs               all of them; each becomes its own idle thread
  *	12  accounting                   each page of the firmware's map has an owner, or the boot
  *	                                 ends here: a page that is lost, or had twice
- *	13  what the options ask for     tests, commands, or the monitor
+ *	13  what the options ask for     tests, benchmark, commands, or the monitor
  *
  * Steps 1 to 9 run with interrupts off, and 1 to 10 on one CPU.
  */
@@ -31,7 +31,9 @@
 #include <base/string.h>
 #include <boot/boot_info.h>
 #include <kernel/acpi.h>
+#include <kernel/bench.h>
 #include <kernel/crash.h>
+#include <kernel/lockcheck.h>
 #include <kernel/memory_map.h>
 #include <kernel/monitor.h>
 #include <kernel/options.h>
@@ -104,6 +106,8 @@ static void read_options(void)
 	if (len >= 0)
 		options_parse_line(&options, "the run's", from_run, sizeof(from_run), (size_t)len);
 	klog_set_level((enum log_level)options.loglevel);
+	if (options.lockcheck == 1 || (options.lockcheck < 0 && options.test.asked))
+		lockcheck_start();
 	for (int i = 0; i < NR_MM_MECHANISMS; i++) {
 		int behaviour = options.behaviour[i];
 
@@ -239,16 +243,25 @@ static _Noreturn void leave(bool success)
 static _Noreturn void do_what_was_asked(void)
 {
 	if (options.refused_request[0]) {
-		klog(LOG_EMERG, "options", "test or run= was not understood (%s): nothing is run",
+		klog(LOG_EMERG, "options",
+		     "test, bench or run= was not understood (%s): nothing is run",
 		     options.refused_request);
 		if (!options.monitor)
 			leave(false);
 		monitor();
 	}
-	if (options.test && options.run[0])
+	if (options.bench.asked && (options.test.asked || options.run[0])) {
+		/* Figures taken after something else has run would be other figures. */
+		klog(LOG_EMERG, "options",
+		     "bench is given together with test or run=: nothing is run");
+		leave(false);
+	}
+	if (options.test.asked && options.run[0])
 		klog(LOG_WARN, "options", "test and run= are both given: only the tests are run");
-	if (options.test)
-		leave(ktest_run(options.test_globs, options.seed).failed == 0);
+	if (options.test.asked)
+		leave(ktest_run(options.test.globs, options.seed).failed == 0);
+	if (options.bench.asked)
+		leave(bench_run(options.bench.globs));
 	if (options.run[0]) {
 		u32 failed = monitor_run_at_boot(options.run);
 

@@ -16,9 +16,9 @@
  * of a line that was too long may be half of one. Of a line that is junk from end to end only the
  * first words are complained about.
  *
- * Who says `test` or `run=` wants the kernel to do that and leave: a script. If such a word is among
- * what is left out, options.refused_request says why, and the kernel leaves with failure (main.c)
- * where it would otherwise sit at a prompt that nobody reads, or do half of what was meant.
+ * Who says `test`, `bench` or `run=` wants the kernel to do that and leave: a script. If such a word
+ * is among what is left out, options.refused_request says why, and the kernel leaves with failure
+ * (main.c) where it would otherwise sit at a prompt that nobody reads, or do half of what was meant.
  *
  * Pure but for the log: this file runs on the host, too.
  */
@@ -36,7 +36,7 @@ enum option_type {
 	OPTION_NUMBER, /* u64 */
 	OPTION_SIZE,   /* u64: bytes, with a suffix */
 	OPTION_TEXT,   /* char[OPTION_TEXT_BYTES] */
-	OPTION_TEST,   /* bool, and its text beside it */
+	OPTION_GLOBS,  /* struct option_globs: asked for, and which of them */
 };
 
 struct option {
@@ -61,8 +61,10 @@ _Static_assert(MM_BEFORE == 0 && MM_POSTED == 1 && MM_AFTER == 2 && MM_LAYERED =
 #define AS_THE_PROFILE .default_note = "as mm.profile"
 
 static const struct option table[] = {
-	{"test", OPTION_TEST, FIELD(test), .default_note = "no",
+	{"test", OPTION_GLOBS, FIELD(test), .default_note = "no",
 	 .sentence = "run the in-kernel suites, print KTAP and exit"},
+	{"bench", OPTION_GLOBS, FIELD(bench), .default_note = "no",
+	 .sentence = "run the benchmark's cases, print a line for each and exit"},
 	{"run", OPTION_TEXT, FIELD(run), .default_note = "none",
 	 .sentence = "run these monitor commands (\"numa; check\") and exit"},
 	{"monitor", OPTION_FLAG, FIELD(monitor), .default_text = "off",
@@ -80,6 +82,9 @@ static const struct option table[] = {
 	{"min_free_kbytes", OPTION_NUMBER, FIELD(min_free_kbytes), .max = GiB(1),
 	 .default_text = "0",
 	 .sentence = "what the min marks hold back; 0: computed from the size of RAM"},
+	{"lockcheck", OPTION_CHOICE, FIELD(lockcheck), .choices = "0|1",
+	 .default_note = "1 while tests run",
+	 .sentence = "check the order of locks and the interrupt state they are taken in"},
 	{"mm.profile", OPTION_CHOICE, FIELD(profile), .choices = BEHAVIOURS,
 	 .default_text = "after", .sentence = "behaviour of all four mechanisms"},
 	{"mm.fallback", OPTION_CHOICE, FIELD(behaviour[MM_FALLBACK]), .choices = BEHAVIOURS,
@@ -136,7 +141,7 @@ static void format_allowed(const struct option *option, char *buf, size_t size)
 	case OPTION_TEXT:
 		snprintf(buf, size, "text of up to %d characters", OPTION_TEXT_BYTES - 1);
 		break;
-	case OPTION_TEST:
+	case OPTION_GLOBS:
 		snprintf(buf, size, "nothing, or GLOB[,GLOB]");
 		break;
 	}
@@ -170,7 +175,7 @@ static bool store(const struct option *option, struct options *out, const char *
 	void *field = (char *)out + option->offset;
 	u32 choice;
 
-	if (!value && option->type != OPTION_FLAG && option->type != OPTION_TEST)
+	if (!value && option->type != OPTION_FLAG && option->type != OPTION_GLOBS)
 		return false;
 
 	switch (option->type) {
@@ -179,10 +184,10 @@ static bool store(const struct option *option, struct options *out, const char *
 			return false;
 		*(bool *)field = choice % 2;
 		return true;
-	case OPTION_TEST:
-		if (!store_text(out->test_globs, value ? value : ""))
+	case OPTION_GLOBS:
+		if (!store_text(((struct option_globs *)field)->globs, value ? value : ""))
 			return false;
-		*(bool *)field = true;
+		((struct option_globs *)field)->asked = true;
 		return true;
 	case OPTION_CHOICE:
 		if (!parse_choice(value, option->choices, &choice))
@@ -201,6 +206,7 @@ void options_defaults(struct options *out)
 	memset(out, 0, sizeof(*out));
 	for (u32 i = 0; i < NR_MM_MECHANISMS; i++)
 		out->behaviour[i] = -1;
+	out->lockcheck = -1;
 	for (u32 i = 0; i < ARRAY_SIZE(table); i++)
 		if (table[i].default_text)
 			store(&table[i], out, table[i].default_text);
@@ -267,11 +273,16 @@ const char *option_nearest(const char *key)
 
 static bool is_request(const char *key, size_t len)
 {
-	return (len == 4 && strncmp(key, "test", 4) == 0) ||
-	       (len == 3 && strncmp(key, "run", 3) == 0);
+	static const char *const requests[] = {"test", "bench", "run"};
+
+	for (u32 i = 0; i < ARRAY_SIZE(requests); i++) {
+		if (strlen(requests[i]) == len && strncmp(key, requests[i], len) == 0)
+			return true;
+	}
+	return false;
 }
 
-/* Does a word of this text ask for tests or commands? A quote that should not be one hides none. */
+/* Does a word of this text ask for something to be run? A quote that should not be one hides none. */
 static bool holds_request(const char *text, const char *end)
 {
 	const char *key = text;
@@ -440,6 +451,7 @@ void option_value(u32 i, const struct options *from, char *buf, size_t size)
 {
 	const struct option *option = &table[i];
 	const void *field = (const char *)from + option->offset;
+	const struct option_globs *globs = field;
 	int choice;
 
 	buf[0] = '\0';
@@ -464,11 +476,11 @@ void option_value(u32 i, const struct options *from, char *buf, size_t size)
 	case OPTION_TEXT:
 		snprintf(buf, size, "%s", (const char *)field);
 		break;
-	case OPTION_TEST:
+	case OPTION_GLOBS:
 		snprintf(buf, size, "%s",
-			 !from->test           ? ""
-			 : from->test_globs[0] ? from->test_globs
-					       : "all");
+			 !globs->asked     ? ""
+			 : globs->globs[0] ? globs->globs
+					   : "all");
 		break;
 	}
 }

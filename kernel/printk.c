@@ -36,10 +36,7 @@
 #define CONSOLE_LOCK_NS    2000000000ull
 #define CONSOLE_LOCK_TRIES 1000000
 
-static struct spinlock console_lock = {
-	.owner_cpu = SPINLOCK_NO_OWNER,
-	.name = "console",
-};
+static struct spinlock console_lock = SPINLOCK_INIT("console");
 static bool at_line_start = true;           /* guarded by console_lock */
 static enum log_level max_level = LOG_INFO; /* a word that one option sets at boot */
 static bool panicking;
@@ -64,6 +61,7 @@ static bool console_try_lock(void)
 	}
 }
 
+/* Relaxed: a figure. */
 static void count(u64 *figure)
 {
 	__atomic_fetch_add(figure, 1, __ATOMIC_RELAXED);
@@ -163,7 +161,8 @@ void klog_set_level(enum log_level level)
 
 static void print_text(const char *text, size_t len)
 {
-	if (diverted && !__atomic_load_n(&panicking, __ATOMIC_RELAXED))
+	/* Relaxed: as for the lock. */
+	if (diverted && !load_relaxed(&panicking))
 		diverted->write(text, len);
 	else
 		console_put(text, len, false);

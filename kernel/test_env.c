@@ -10,7 +10,9 @@
  * reads the plan must not take it for results.
  */
 #include <base/string.h>
+#include <kernel/lockcheck.h>
 #include <kernel/monitor.h>
+#include <kernel/options.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/test.h>
@@ -95,6 +97,8 @@ void ktest_env_run(const struct ktest_case *c, struct ktest *t)
 	u64 limit = c->limit_seconds ? c->limit_seconds : KTEST_DEFAULT_LIMIT_SECONDS;
 	u64 start_ns = time_since_entry_ns(), took_ns;
 
+	if (options.lockcheck != 0)
+		lockcheck_start();
 	watched.t = t;
 	watched.limit_seconds = limit;
 	watched.deadline_ns = start_ns + limit * NS_PER_SECOND;

@@ -6,7 +6,8 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(filter-out %/fuzz_common.c,\
 		  $(sort $(wildcard tests/fuzz/fuzz_*.c))))
 
 # What they test, in an archive: the linker takes what a target asks for.
-FUZZ_SUBJECT_C := $(sort $(filter-out tests/%,$(HOST_C))) tests/fuzz/fuzz_common.c
+FUZZ_SUBJECT_C := $(sort $(filter-out tests/%,$(HOST_C))) tests/fuzz/fuzz_common.c \
+		  tests/host/lockcheck_env.c
 FUZZ_C         := $(FUZZ_SUBJECT_C) $(FUZZ_TARGETS:%=tests/fuzz/fuzz_%.c)
 
 FUZZ_CC   ?= clang

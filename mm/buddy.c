@@ -30,18 +30,26 @@
 
 /* --- Free areas ---------------------------------------------------------------------------- */
 
-static inline void area_add(struct zone *zone, struct page *page, unsigned int order)
+/* `area` is that of the order, `head` PAGE_HEAD(PAGE_FREE, order): who merges has both at hand. */
+static inline void area_push(struct zone *zone, struct free_area *area, struct page *page,
+			     unsigned int order, u16 head)
 {
-	store_relaxed(&page->head, PAGE_HEAD(PAGE_FREE, order));
-	list_add(&page->free_link, &zone->free_area[order].list);
-	zone->free_area[order].nr_free++;
-	store_relaxed(&zone->nonempty_orders, zone->nonempty_orders | (u32)1 << order);
+	store_relaxed(&page->head, head);
+	list_add(&page->free_link, &area->list);
+	if (area->nr_free++ == 0)
+		store_relaxed(&zone->nonempty_orders, zone->nonempty_orders | (u32)1 << order);
 }
 
-static inline void area_remove(struct zone *zone, struct page *page, unsigned int order)
+static inline void area_add(struct zone *zone, struct page *page, unsigned int order)
+{
+	area_push(zone, &zone->free_area[order], page, order, PAGE_HEAD(PAGE_FREE, order));
+}
+
+static inline void area_remove(struct zone *zone, struct free_area *area, struct page *page,
+			       unsigned int order)
 {
 	list_unlink(&page->free_link);
-	if (--zone->free_area[order].nr_free == 0)
+	if (--area->nr_free == 0)
 		store_relaxed(&zone->nonempty_orders, zone->nonempty_orders & ~((u32)1 << order));
 }
 
@@ -54,18 +62,18 @@ static void add_free_pages(struct zone *zone, s64 pages)
 /* --- Taking -------------------------------------------------------------------------------- */
 
 /* Halves the block until it has the order; the upper halves become free blocks. */
-static void split_down(struct zone *zone, struct page *page, unsigned int from_order,
-		       unsigned int order)
+static inline void split_down(struct zone *zone, struct page *page, unsigned int from_order,
+			      unsigned int order)
 {
+	zone_count_locked(zone, ZONE_SPLIT, from_order - order);
 	while (from_order > order) {
 		from_order--;
 		area_add(zone, page + ((u64)1 << from_order), from_order);
-		zone_count_locked(zone, ZONE_SPLIT, 1);
 	}
 }
 
 /* Takes the smallest block of at least this order off its list; NULL if there is none. */
-static struct page *take_smallest(struct zone *zone, unsigned int order, unsigned int *found)
+static inline struct page *take_smallest(struct zone *zone, unsigned int order, unsigned int *found)
 {
 	u32 fitting = zone->nonempty_orders >> order;
 	struct page *page;
@@ -74,7 +82,7 @@ static struct page *take_smallest(struct zone *zone, unsigned int order, unsigne
 		return NULL;
 	*found = order + (unsigned int)__builtin_ctz(fitting);
 	page = list_first_entry(&zone->free_area[*found].list, struct page, free_link);
-	area_remove(zone, page, *found);
+	area_remove(zone, &zone->free_area[*found], page, *found);
 	return page;
 }
 
@@ -91,6 +99,21 @@ struct page *buddy_take_locked(struct zone *zone, unsigned int order)
 	return page;
 }
 
+/* Cuts a block into pieces, PCP, and stacks them: the lowest on top. */
+static inline struct page *cut_up(struct page *page, unsigned int from_order, unsigned int order,
+				  struct page *stack)
+{
+	struct page *piece = page + ((u64)1 << from_order);
+
+	do {
+		piece -= (u64)1 << order;
+		store_relaxed(&piece->head, PAGE_HEAD(PAGE_PCP, order));
+		piece->pcp_next = stack;
+		stack = piece;
+	} while (piece != page);
+	return stack;
+}
+
 /*
  * Small remains go first, so taking many does not break large blocks while there are small ones. A
  * block that is larger than what is wanted is halved down to the largest power of two that is, and
@@ -98,10 +121,11 @@ struct page *buddy_take_locked(struct zone *zone, unsigned int order)
  */
 u32 buddy_take_many_locked(struct zone *zone, unsigned int order, u32 nr, struct page **stack)
 {
-	u32 taken = 0;
+	struct page *top = *stack;
+	u32 taken = 0, blocks = 0;
 
 	while (taken < nr) {
-		u32 most = order + 31 - (u32)__builtin_clz(nr - taken);
+		unsigned int most = order + 31 - (u32)__builtin_clz(nr - taken);
 		unsigned int found, cut;
 		struct page *page = take_smallest(zone, order, &found);
 
@@ -109,15 +133,12 @@ u32 buddy_take_many_locked(struct zone *zone, unsigned int order, u32 nr, struct
 			break;
 		cut = MIN(found, most);
 		split_down(zone, page, found, cut);
-		for (u64 at = (u64)1 << cut; at > 0;) {
-			at -= (u64)1 << order;
-			store_relaxed(&page[at].head, PAGE_HEAD(PAGE_PCP, order));
-			page[at].pcp_next = *stack;
-			*stack = &page[at];
-		}
-		zone_count_locked(zone, ZONE_SPLIT, ((u64)1 << (cut - order)) - 1);
+		top = cut_up(page, cut, order, top);
 		taken += (u32)1 << (cut - order);
+		blocks++;
 	}
+	*stack = top;
+	zone_count_locked(zone, ZONE_SPLIT, taken - blocks);
 	add_free_pages(zone, -(s64)((u64)taken << order));
 	return taken;
 }
@@ -129,47 +150,57 @@ u32 buddy_take_many_locked(struct zone *zone, unsigned int order, u32 nr, struct
  * be a buddy by number where nodes share a 4 MiB unit. All of that is one comparison of its header.
  * Relaxed: what our lock does not guard next door (another zone's page, or one that a CPU has on
  * its own list) may change meanwhile, but never to or from this value.
- *
- * Merges as far as it goes, and lists what comes of it; returns its order.
  */
-static inline unsigned int merge_up(struct zone *zone, struct page *page, unsigned int order)
+
+/* What the header of every free block of the zone is, but for the order. */
+static inline u64 free_header(const struct zone *zone)
 {
-	u64 free_header = PAGE_HEADER(PAGE_FREE, 0, zone->type, zone->nid);
+	return PAGE_HEADER(PAGE_FREE, 0, zone->type, zone->nid);
+}
 
-	while (order < MAX_ORDER) {
-		struct page *buddy = buddy_page(page, order);
+/*
+ * Merges as far as it goes, and lists what comes of it; returns its order. What changes from order to
+ * order is carried along: this is most of what giving back a page costs.
+ */
+static inline unsigned int merge_up(struct zone *zone, struct page *page, unsigned int order,
+				    u64 header)
+{
+	struct free_area *area = &zone->free_area[order];
+	uintptr_t span = MAP_SPAN(order);
 
-		if (load_relaxed(&buddy->header) != (free_header | order << 8))
+	header += (u64)order << 8;
+	for (; order < MAX_ORDER; order++, area++, span <<= 1, header += 1 << 8) {
+		struct page *buddy = buddy_page(page, span);
+
+		if (load_relaxed(&buddy->header) != header)
 			break;
-		area_remove(zone, buddy, order);
+		area_remove(zone, area, buddy, order);
 
 		/* The lower one heads both; the upper is a head no more. */
-		if (buddy < page) {
-			store_relaxed(&page->head, PAGE_HEAD(PAGE_TAIL, order));
-			page = buddy;
-		} else {
-			store_relaxed(&buddy->head, PAGE_HEAD(PAGE_TAIL, order));
-		}
-		order++;
+		page = buddy_upper(page, span);
+		store_relaxed(&page->state, PAGE_TAIL);
+		page = buddy_lower_of(page, span);
 	}
-	area_add(zone, page, order);
+	area_push(zone, area, page, order, (u16)header);
 	return order;
 }
 
 void buddy_give_locked(struct zone *zone, struct page *page, unsigned int order)
 {
+	unsigned int merged = merge_up(zone, page, order, free_header(zone));
+
 	add_free_pages(zone, (s64)1 << order);
-	zone_count_locked(zone, ZONE_MERGE, merge_up(zone, page, order) - order);
+	zone_count_locked(zone, ZONE_MERGE, merged - order);
 }
 
 struct page *buddy_give_many_locked(struct zone *zone, struct page *stack, unsigned int order)
 {
-	u64 given = 0, merges = 0;
+	u64 header = free_header(zone), given = 0, merges = 0;
 
 	while (stack && stack->head == PAGE_HEAD(PAGE_PCP, order)) {
 		struct page *next = stack->pcp_next;
 
-		merges += merge_up(zone, stack, order) - order;
+		merges += merge_up(zone, stack, order, header) - order;
 		given++;
 		stack = next;
 	}

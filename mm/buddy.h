@@ -30,15 +30,27 @@ static inline pfn_t buddy_pfn(pfn_t pfn, unsigned int order)
 }
 
 /*
- * The same by struct page: flipping a bit of the frame number is flipping that bit of the offset in
- * the memory map, times the size of an entry.
+ * The same by struct page. The memory map starts at a multiple of what a block of the largest order
+ * takes of it (memmap_init() looks), and an entry is a power of two: so the bits of a frame number
+ * are bits of the entry's address. `span` is what a block of the order takes of the map, in bytes.
  */
-static inline struct page *buddy_page(const struct page *page, unsigned int order)
-{
-	uintptr_t offset = (uintptr_t)page - VMEMMAP_BASE;
+#define MAP_SPAN(order) (sizeof(struct page) << (order))
+_Static_assert((sizeof(struct page) & (sizeof(struct page) - 1)) == 0, "a power of two");
 
-	_Static_assert((sizeof(struct page) & (sizeof(struct page) - 1)) == 0, "a power of two");
-	return (struct page *)(VMEMMAP_BASE + (offset ^ sizeof(struct page) << order));
+static inline struct page *buddy_page(const struct page *page, uintptr_t span)
+{
+	return (struct page *)((uintptr_t)page ^ span);
+}
+
+/* Of a block and its buddy the upper one, and the other of an upper one. */
+static inline struct page *buddy_upper(const struct page *page, uintptr_t span)
+{
+	return (struct page *)((uintptr_t)page | span);
+}
+
+static inline struct page *buddy_lower_of(const struct page *upper, uintptr_t span)
+{
+	return (struct page *)((uintptr_t)upper - span);
 }
 
 #endif

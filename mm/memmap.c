@@ -198,6 +198,9 @@ void memmap_init(void)
 	struct memblock_range range;
 	phys_addr_t cursor = 0;
 
+	ASSERT_MSG(IS_ALIGNED(VMEMMAP_BASE, sizeof(struct page) << MAX_ORDER),
+		   "the memory map at 0x%llx is not aligned to a block's part of it",
+		   (unsigned long long)VMEMMAP_BASE);
 	mark_present();
 	populate();
 

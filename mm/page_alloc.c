@@ -226,7 +226,7 @@ static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int orde
  * the request then goes its whole way. fast_mark is the low mark of an ordinary request, with room
  * for the largest block that comes this way; the count of free pages is a hint here as there.
  */
-static inline struct page *alloc_hit(int nid, gfp_t gfp, unsigned int order)
+static __always_inline struct page *alloc_hit(int nid, gfp_t gfp, unsigned int order)
 {
 	struct zone *zone;
 
@@ -238,28 +238,29 @@ static inline struct page *alloc_hit(int nid, gfp_t gfp, unsigned int order)
 	return pcp_alloc_hit(zone, order);
 }
 
-static inline struct page *alloc_from(int nid, gfp_t gfp, unsigned int order, uintptr_t call_site)
+/* Who asked is looked up where it is needed: a hit then needs no stack frame. */
+struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 {
 	struct page *page = alloc_hit(nid, gfp, order);
 
-	return likely(page) ? page : alloc_block(nid, gfp, order, call_site);
-}
-
-struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
-{
-	return alloc_from(nid, gfp, order, os_call_site());
+	return likely(page) ? page : alloc_block(nid, gfp, order, os_call_site());
 }
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
-	return alloc_from(cpu_to_node(smp_processor_id()), gfp, order, os_call_site());
+	int nid = cpu_to_node(smp_processor_id());
+	struct page *page = alloc_hit(nid, gfp, order);
+
+	return likely(page) ? page : alloc_block(nid, gfp, order, os_call_site());
 }
 
 void *get_free_pages(gfp_t gfp, unsigned int order)
 {
 	int nid = cpu_to_node(smp_processor_id());
-	struct page *page = alloc_from(nid, gfp, order, os_call_site());
+	struct page *page = alloc_hit(nid, gfp, order);
 
+	if (unlikely(!page))
+		page = alloc_block(nid, gfp, order, os_call_site());
 	return page ? page_address(page) : NULL;
 }
 
@@ -380,28 +381,23 @@ static __noinline void free_block(struct page *page, unsigned int order, uintptr
 }
 
 /* The hit path back. False decides nothing, either. */
-static inline bool free_hit(struct page *page, unsigned int order)
+static __always_inline bool free_hit(struct page *page, unsigned int order)
 {
 	return likely(order <= PCP_MAX_ORDER && is_struct_page(page) &&
 		      page->head == PAGE_HEAD(PAGE_ALLOCATED, order)) &&
 	       pcp_free_hit(page_zone(page), page, order);
 }
 
-static inline void free_from(struct page *page, unsigned int order, uintptr_t call_site)
-{
-	if (unlikely(!free_hit(page, order)))
-		free_block(page, order, call_site);
-}
-
 void __free_pages(struct page *page, unsigned int order)
 {
-	free_from(page, order, os_call_site());
+	if (unlikely(!free_hit(page, order)))
+		free_block(page, order, os_call_site());
 }
 
 void free_pages(void *addr, unsigned int order)
 {
 	if (unlikely(!IS_ALIGNED((uintptr_t)addr, PAGE_SIZE)))
 		report_bad_address(addr, "inside a page", order, os_call_site());
-	if (addr)
-		free_from(virt_to_page(addr), order, os_call_site());
+	if (addr && unlikely(!free_hit(virt_to_page(addr), order)))
+		free_block(virt_to_page(addr), order, os_call_site());
 }

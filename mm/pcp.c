@@ -21,9 +21,9 @@
  *
  * --- Ownership
  *
- * The hit path takes no lock and disables no interrupts. It changes a byte, `busy`, from 0 to 1 with
- * one exchange, works on the lists, and stores 0. Whoever finds 1 does not wait but goes to the
- * zone:
+ * The hit path takes no lock and disables no interrupts. It changes a word of the list, `busy`, from 0
+ * to 1 with one atomic operation, works on the list, and stores 0. Whoever finds 1 does not wait but
+ * goes to the zone:
  *
  *   an interrupt in the middle of the hit path, in which memory is asked for: finds 1, goes to the
  *     zone, returns; the interrupted code never knows
@@ -32,8 +32,9 @@
  *     lock to wait for but the zone's, which a drainer does not hold
  *
  * So a drain needs no interrupt to the other CPU, and works on one that sleeps. An owner may take
- * the zone lock (refill, flush): busy comes before the zone lock. It is a plain exchange on a word of
- * the CPU's own cache line: about 20 cycles, and nobody else's business.
+ * the zone lock (refill, flush): busy comes before the zone lock. It is an atomic operation on a word
+ * of the CPU's own cache line: about 20 cycles, and nobody else's business. Each list has its own, in
+ * the line that the hit path reads anyway.
  *
  * A CPU number that has no lists of its own (not in the topology, or before they exist) finds those
  * of nobody, which are busy for ever.
@@ -63,13 +64,13 @@
 /* How long a drainer waits for an owner: far longer than interrupts can hold one up. */
 #define OWN_MAX_TURNS (1u << 22)
 
-static struct per_cpu_pages nobody = {.busy = 1};
+static struct per_cpu_pages nobody = {.list = {[0 ... NR_PCP_ORDERS - 1] = {.busy = 1}}};
 static bool started;
 static u32 closed; /* how many want the lists closed; atomic */
 
 /* --- Between a list and its zone ------------------------------------------------------------ */
 
-/* The lists' owner. A request was granted one block; more come only from above the high mark. */
+/* The list's owner. A request was granted one block; more come only from above the high mark. */
 static void refill(struct zone *zone, struct pcp_list *list, unsigned int order,
 		   enum zone_type request_class)
 {
@@ -79,21 +80,23 @@ static void refill(struct zone *zone, struct pcp_list *list, unsigned int order,
 
 	list->nr_hot = buddy_take_many_locked(
 		zone, order, (u32)MAX(MIN(spare, (u64)list->capacity), (u64)1), &list->hot);
+	list->nr_from_zone += list->nr_hot;
 	zone_count_locked(zone, PCP_REFILL, 1);
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
-/* Gives a stack back to the zone; returns its pages. The lists' owner. */
-static u64 flush(struct zone *zone, struct page **stack, u32 *nr, unsigned int order)
+/* Gives the cold stack back to the zone; returns its pages. The list's owner. */
+static u64 flush_cold(struct zone *zone, struct pcp_list *list, unsigned int order)
 {
-	u64 pages = (u64)*nr << order;
-	struct page *page = *stack;
+	u64 pages = (u64)list->nr_cold << order;
+	struct page *page = list->cold;
 	unsigned long flags;
 
-	*stack = NULL;
-	*nr = 0;
 	if (!page)
 		return 0;
+	list->nr_from_zone -= list->nr_cold;
+	list->cold = NULL;
+	list->nr_cold = 0;
 	flags = spin_lock_irqsave(&zone->lock);
 	page = buddy_give_many_locked(zone, page, order);
 	zone_count_locked(zone, PCP_FLUSH, 1);
@@ -101,6 +104,15 @@ static u64 flush(struct zone *zone, struct page **stack, u32 *nr, unsigned int o
 	if (unlikely(page))
 		pcp_report_bad_page(page, order);
 	return pages;
+}
+
+/* After flush_cold(). */
+static void make_hot_cold(struct pcp_list *list)
+{
+	list->cold = list->hot;
+	list->nr_cold = list->nr_hot;
+	list->hot = NULL;
+	list->nr_hot = 0;
 }
 
 _Noreturn void pcp_report_bad_page(const struct page *page, unsigned int order)
@@ -114,37 +126,35 @@ _Noreturn void pcp_report_bad_page(const struct page *page, unsigned int order)
 
 /* --- Beyond the hit path -------------------------------------------------------------------- */
 
-/* This CPU's lists, owned, with preemption off; NULL if somebody has them. */
-static struct per_cpu_pages *own_this_cpu(struct zone *zone)
+/* This CPU's list, owned, with preemption off; NULL if somebody has it. */
+static struct pcp_list *own_this_cpu(struct zone *zone, unsigned int order)
 {
-	struct per_cpu_pages *pcp;
+	struct pcp_list *list;
 
 	preempt_disable();
-	pcp = zone->pcp[smp_processor_id()];
-	if (likely(pcp_own(pcp)))
-		return pcp;
+	list = pcp_this_cpu(zone, order);
+	if (likely(pcp_own(list)))
+		return list;
 	preempt_enable();
-	if (pcp != &nobody)
+	if (list != &nobody.list[order])
 		zone_count_atomic(zone, PCP_BUSY);
 	return NULL;
 }
 
-static void disown_this_cpu(struct per_cpu_pages *pcp)
+static void disown_this_cpu(struct pcp_list *list)
 {
-	pcp_disown(pcp);
+	pcp_disown(list);
 	preempt_enable();
 }
 
 struct page *pcp_alloc(struct zone *zone, unsigned int order, enum zone_type request_class,
 		       bool misplaced)
 {
-	struct per_cpu_pages *pcp = own_this_cpu(zone);
+	struct pcp_list *list = own_this_cpu(zone, order);
 	struct page *page = NULL;
-	struct pcp_list *list;
 
-	if (!pcp)
+	if (!list)
 		return NULL;
-	list = &pcp->list[order];
 	if (!list->hot) {
 		list->hot = list->cold;
 		list->nr_hot = list->nr_cold;
@@ -154,34 +164,29 @@ struct page *pcp_alloc(struct zone *zone, unsigned int order, enum zone_type req
 	if (!list->hot && list->capacity)
 		refill(zone, list, order, request_class);
 	if (list->hot) {
-		page = pcp_pop(list, order);
-		pcp->nr_misplaced += misplaced;
+		page = pcp_pop(list);
+		list->nr_misplaced += misplaced;
 	}
-	disown_this_cpu(pcp);
+	disown_this_cpu(list);
 	return page;
 }
 
 bool pcp_free(struct zone *zone, struct page *page, unsigned int order)
 {
-	struct per_cpu_pages *pcp = own_this_cpu(zone);
-	struct pcp_list *list;
+	struct pcp_list *list = own_this_cpu(zone, order);
 	bool open;
 
-	if (!pcp)
+	if (!list)
 		return false;
-	list = &pcp->list[order];
 	open = list->capacity > 0;
 	if (open) {
 		if (list->nr_hot >= list->capacity) {
-			flush(zone, &list->cold, &list->nr_cold, order);
-			list->cold = list->hot;
-			list->nr_cold = list->nr_hot;
-			list->hot = NULL;
-			list->nr_hot = 0;
+			flush_cold(zone, list, order);
+			make_hot_cold(list);
 		}
-		pcp_push(list, page, order);
+		pcp_push(list, page);
 	}
-	disown_this_cpu(pcp);
+	disown_this_cpu(list);
 	return open;
 }
 
@@ -191,11 +196,11 @@ bool pcp_free(struct zone *zone, struct page *page, unsigned int order)
  * Of any CPU, with preemption off. Waits only where waiting is allowed: in an interrupt, or with
  * interrupts off, the owner may be what was interrupted.
  */
-static bool own_any(struct per_cpu_pages *pcp)
+static bool own_any(struct pcp_list *list)
 {
 	u32 turns = irqs_disabled() ? 1 : OWN_MAX_TURNS;
 
-	while (!pcp_own(pcp)) {
+	while (!pcp_own(list)) {
 		if (--turns == 0)
 			return false;
 		cpu_relax();
@@ -203,33 +208,30 @@ static bool own_any(struct per_cpu_pages *pcp)
 	return true;
 }
 
-static u64 drain_lists(struct zone *zone, struct per_cpu_pages *pcp)
+static u64 drain_list(struct zone *zone, struct pcp_list *list, unsigned int order)
 {
-	u64 pages = 0;
+	u64 pages = flush_cold(zone, list, order);
 
-	for (unsigned int order = 0; order < NR_PCP_ORDERS; order++) {
-		struct pcp_list *list = &pcp->list[order];
-
-		pages += flush(zone, &list->cold, &list->nr_cold, order);
-		pages += flush(zone, &list->hot, &list->nr_hot, order);
-	}
-	return pages;
+	make_hot_cold(list);
+	return pages + flush_cold(zone, list, order);
 }
 
-/* Calls fn on every CPU's lists of the zone, owned. Those held on to are counted and left out. */
-static u64 for_each_pcp(struct zone *zone, u64 (*fn)(struct zone *zone, struct per_cpu_pages *pcp))
+/* Calls fn on every list of the zone, owned. Those held on to are counted and left out. */
+static u64 for_each_list(struct zone *zone,
+			 u64 (*fn)(struct zone *zone, struct pcp_list *list, unsigned int order))
 {
 	u64 sum = 0;
 
-	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
-		struct per_cpu_pages *pcp = zone->pcp[cpu];
+	for (u32 i = 0; i < MAX_CPUS * NR_PCP_ORDERS; i++) {
+		struct per_cpu_pages *pcp = zone->pcp[i / NR_PCP_ORDERS];
+		unsigned int order = i % NR_PCP_ORDERS;
 
 		if (pcp == &nobody)
 			continue;
 		preempt_disable();
-		if (own_any(pcp)) {
-			sum += fn(zone, pcp);
-			pcp_disown(pcp);
+		if (own_any(&pcp->list[order])) {
+			sum += fn(zone, &pcp->list[order], order);
+			pcp_disown(&pcp->list[order]);
 		} else {
 			zone_count_atomic(zone, PCP_BUSY);
 		}
@@ -245,7 +247,7 @@ u64 drain_all_pages(void)
 	int nid;
 
 	for_each_zone(nid, zone) {
-		u64 drained = zone->managed_pages ? for_each_pcp(zone, drain_lists) : 0;
+		u64 drained = zone->managed_pages ? for_each_list(zone, drain_list) : 0;
 
 		if (drained)
 			__atomic_fetch_add(&zone->events[PCP_DRAINED], drained, __ATOMIC_RELAXED);
@@ -270,13 +272,12 @@ static u32 stack_pages(const struct zone *zone)
 	return pages ? (u32)1 << (63 - __builtin_clzll(pages)) : 0;
 }
 
-static u64 set_capacity(struct zone *zone, struct per_cpu_pages *pcp)
+static u64 set_capacity(struct zone *zone, struct pcp_list *list, unsigned int order)
 {
 	u32 pages = load_relaxed(&closed) ? 0 : stack_pages(zone);
 
-	for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
-		pcp->list[order].capacity = pages >> order;
-	return pages ? 0 : drain_lists(zone, pcp);
+	list->capacity = pages >> order;
+	return pages ? 0 : drain_list(zone, list, order);
 }
 
 static void set_capacities(void)
@@ -287,7 +288,7 @@ static void set_capacities(void)
 	if (!started)
 		return;
 	for_each_zone(nid, zone)
-		for_each_pcp(zone, set_capacity);
+		for_each_list(zone, set_capacity);
 }
 
 void pcp_close(void)
@@ -329,8 +330,11 @@ void pcps_init(void)
 		pcp = phys_to_virt(at);
 		memset(pcp, 0, size_bytes);
 		for_each_zone(nid, zone) {
-			if (zone->present_pages > 0)
-				zone->pcp[cpu] = pcp++;
+			if (zone->present_pages == 0)
+				continue;
+			for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
+				pcp->list[order].head = PAGE_HEAD(PAGE_PCP, order);
+			zone->pcp[cpu] = pcp++;
 		}
 	}
 }
@@ -343,17 +347,24 @@ void pcps_start(void)
 
 /* --- For who looks -------------------------------------------------------------------------- */
 
+static void disown_first(struct zone *zone, u32 nr)
+{
+	while (nr-- > 0) {
+		struct per_cpu_pages *pcp = zone->pcp[nr / NR_PCP_ORDERS];
+
+		if (pcp != &nobody)
+			pcp_disown(&pcp->list[nr % NR_PCP_ORDERS]);
+	}
+}
+
 bool pcp_own_all(struct zone *zone)
 {
-	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
-		struct per_cpu_pages *pcp = zone->pcp[cpu];
+	for (u32 i = 0; i < MAX_CPUS * NR_PCP_ORDERS; i++) {
+		struct per_cpu_pages *pcp = zone->pcp[i / NR_PCP_ORDERS];
 
-		if (pcp == &nobody || own_any(pcp))
+		if (pcp == &nobody || own_any(&pcp->list[i % NR_PCP_ORDERS]))
 			continue;
-		while (cpu-- > 0) {
-			if (zone->pcp[cpu] != &nobody)
-				pcp_disown(zone->pcp[cpu]);
-		}
+		disown_first(zone, i);
 		return false;
 	}
 	return true;
@@ -361,38 +372,37 @@ bool pcp_own_all(struct zone *zone)
 
 void pcp_disown_all(struct zone *zone)
 {
-	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
-		if (zone->pcp[cpu] != &nobody)
-			pcp_disown(zone->pcp[cpu]);
-	}
+	disown_first(zone, MAX_CPUS * NR_PCP_ORDERS);
+}
+
+static void add_list(struct pcp_snapshot *out, struct pcp_list *list, unsigned int order)
+{
+	/* If it cannot be owned, a panic is better off with torn figures than without. */
+	bool owned = own_any(list);
+	u64 blocks = (u64)load_relaxed(&list->nr_hot) + load_relaxed(&list->nr_cold);
+	u64 allocs = pcp_nr_allocs(list), frees = load_relaxed(&list->nr_frees);
+
+	out->pages += blocks << order;
+	out->capacity_pages += (u64)load_relaxed(&list->capacity) << order << 1;
+	out->allocs += allocs;
+	out->frees += frees;
+	out->alloc_pages += allocs << order;
+	out->free_pages += frees << order;
+	out->misplaced += load_relaxed(&list->nr_misplaced);
+	if (owned)
+		pcp_disown(list);
 }
 
 bool pcp_snapshot(int nid, enum zone_type type, u32 cpu, struct pcp_snapshot *out)
 {
 	const struct zone *zone = zone_find(nid, type);
-	struct per_cpu_pages *pcp;
-	bool owned;
 
 	if (!zone || cpu >= MAX_CPUS || zone->pcp[cpu] == &nobody)
 		return false;
-	pcp = zone->pcp[cpu];
 	memset(out, 0, sizeof(*out));
 	preempt_disable();
-	owned = own_any(pcp); /* if not, a panic is better off with torn figures than without */
-	for (unsigned int order = 0; order < NR_PCP_ORDERS; order++) {
-		const struct pcp_list *list = &pcp->list[order];
-		u64 blocks = (u64)load_relaxed(&list->nr_hot) + load_relaxed(&list->nr_cold);
-
-		out->pages += blocks << order;
-		out->capacity_pages += (u64)load_relaxed(&list->capacity) << order << 1;
-		out->allocs += load_relaxed(&list->nr_allocs);
-		out->frees += load_relaxed(&list->nr_frees);
-		out->alloc_pages += load_relaxed(&list->nr_allocs) << order;
-		out->free_pages += load_relaxed(&list->nr_frees) << order;
-	}
-	out->misplaced = load_relaxed(&pcp->nr_misplaced);
-	if (owned)
-		pcp_disown(pcp);
+	for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
+		add_list(out, &zone->pcp[cpu]->list[order], order);
 	preempt_enable();
 	return true;
 }

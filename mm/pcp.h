@@ -14,107 +14,131 @@
 #define PCP_MAX_ORDER 3
 #define NR_PCP_ORDERS (PCP_MAX_ORDER + 1)
 
-/* Two stacks of blocks of one order; each holds up to `capacity`. */
-struct pcp_list {
-	struct page *hot, *cold; /* linked by page->pcp_next, last freed first */
-	u32 nr_hot, nr_cold;     /* blocks */
-	u32 capacity;            /* of either; 0: closed, nothing comes here */
-	u64 nr_allocs, nr_frees; /* blocks taken from and given to the lists here */
-};
-
 /*
- * The free pages of one zone that one CPU has at hand.
+ * The free blocks of one order and one zone that one CPU has at hand: two stacks, each of up to
+ * `capacity`. What the hit path needs is one cache line, and a shift from its neighbours.
  *
  * Invariants (check):
  *   PCP-1  a block on list o is PCP, of order o, of this zone, its frame aligned to 1 << o; nr_hot
  *          and nr_cold are the lengths of the stacks
  *   PCP-2  they are at most the capacity
  *
- * Everything but `busy` belongs to who owns the structure: who changed busy from 0 to 1.
+ * `head` is constant after boot. Everything else but `busy` belongs to who owns the list: who changed
+ * busy from 0 to 1.
  */
-struct per_cpu_pages {
-	u8 busy;
-	struct pcp_list list[NR_PCP_ORDERS];
-	u64 nr_misplaced; /* of the nr_allocs: for a request that preferred another zone */
+struct pcp_list {
+	u32 busy;
+	u16 head;                /* PAGE_HEAD(PAGE_PCP, order): what its blocks must show */
+	u32 capacity;            /* of either stack; 0: closed, nothing comes here */
+	u32 nr_hot, nr_cold;     /* blocks */
+	struct page *hot, *cold; /* linked by page->pcp_next, last freed first */
+	u64 nr_from_zone;        /* blocks taken from the zone, less those given back to it */
+	u64 nr_frees;            /* blocks that were freed to the list */
+	u64 nr_misplaced;        /* allocations for a request that preferred another zone */
 } __attribute__((aligned(64)));
 
-/*
- * Becoming and ceasing to be the owner. Acquire and release: what the last owner did to the lists
- * is seen by the next, be it a drainer on another CPU. Never waits.
- */
-static inline bool pcp_own(struct per_cpu_pages *pcp)
+_Static_assert(sizeof(struct pcp_list) == 64, "one cache line");
+
+struct per_cpu_pages {
+	struct pcp_list list[NR_PCP_ORDERS];
+};
+
+/* Blocks taken from the list since boot: what came and is no longer there. */
+static inline u64 pcp_nr_allocs(const struct pcp_list *list)
 {
-	return __atomic_exchange_n(&pcp->busy, 1, __ATOMIC_ACQUIRE) == 0;
+	return load_relaxed(&list->nr_from_zone) + load_relaxed(&list->nr_frees) -
+	       load_relaxed(&list->nr_hot) - load_relaxed(&list->nr_cold);
 }
 
-static inline void pcp_disown(struct per_cpu_pages *pcp)
+/* This CPU's. With preemption off. */
+static inline struct pcp_list *pcp_this_cpu(const struct zone *zone, unsigned int order)
 {
-	store_release(&pcp->busy, 0);
+	return &zone->pcp[smp_processor_id()]->list[order];
+}
+
+/*
+ * Becoming and ceasing to be the owner. Acquire and release: what the last owner did to the list is
+ * seen by the next, be it a drainer on another CPU. Never waits. (Of the ways to set a word and learn
+ * whether it was set this is the one that compilers make a single instruction and a jump of.)
+ */
+static inline bool pcp_own(struct pcp_list *list)
+{
+	return (__atomic_fetch_or(&list->busy, 1, __ATOMIC_ACQUIRE) & 1) == 0;
+}
+
+static inline void pcp_disown(struct pcp_list *list)
+{
+	store_release(&list->busy, 0);
 }
 
 _Noreturn void pcp_report_bad_page(const struct page *page, unsigned int order);
 
-static inline struct page *pcp_pop(struct pcp_list *list, unsigned int order)
+/* From a list that is not empty. */
+static inline struct page *pcp_pop(struct pcp_list *list)
 {
 	struct page *page = list->hot;
 
-	if (unlikely(page->head != PAGE_HEAD(PAGE_PCP, order)))
-		pcp_report_bad_page(page, order);
+	if (unlikely(page->head != list->head))
+		pcp_report_bad_page(page, list->head >> 8);
 	list->hot = page->pcp_next;
 	list->nr_hot--;
-	list->nr_allocs++;
 	/* Relaxed: a neighbour that merges only asks whether it is FREE, before and after it is not. */
-	store_relaxed(&page->head, PAGE_HEAD(PAGE_ALLOCATED, order));
+	store_relaxed(&page->state, PAGE_ALLOCATED);
 	return page;
 }
 
-static inline void pcp_push(struct pcp_list *list, struct page *page, unsigned int order)
+/* An ALLOCATED block of the list's order. */
+static inline void pcp_push(struct pcp_list *list, struct page *page)
 {
-	store_relaxed(&page->head, PAGE_HEAD(PAGE_PCP, order));
+	store_relaxed(&page->state, PAGE_PCP);
 	page->pcp_next = list->hot;
 	list->hot = page;
 	list->nr_hot++;
 	list->nr_frees++;
 }
 
-/* A block of this CPU's, if that is possible at once; else NULL, and pcp_alloc() is next. */
+/*
+ * A block of this CPU's, if that is possible at once; else NULL, and pcp_alloc() is next. Here and in
+ * pcp_free_hit() each way out has its own end, so that none carries a result to be tested again.
+ */
 static inline struct page *pcp_alloc_hit(struct zone *zone, unsigned int order)
 {
-	struct per_cpu_pages *pcp;
-	struct page *page = NULL;
+	struct pcp_list *list;
+	struct page *page;
 
 	preempt_disable();
-	pcp = zone->pcp[smp_processor_id()];
-	if (likely(pcp_own(pcp))) {
-		struct pcp_list *list = &pcp->list[order];
-
-		if (likely(list->hot))
-			page = pcp_pop(list, order);
-		pcp_disown(pcp);
+	list = pcp_this_cpu(zone, order);
+	if (likely(pcp_own(list))) {
+		if (likely(list->hot)) {
+			page = pcp_pop(list);
+			pcp_disown(list);
+			preempt_enable();
+			return page;
+		}
+		pcp_disown(list);
 	}
 	preempt_enable();
-	return page;
+	return NULL;
 }
 
 /* Gives an ALLOCATED block of the order to this CPU, if that is possible at once. */
 static inline bool pcp_free_hit(struct zone *zone, struct page *page, unsigned int order)
 {
-	struct per_cpu_pages *pcp;
-	bool done = false;
+	struct pcp_list *list;
 
 	preempt_disable();
-	pcp = zone->pcp[smp_processor_id()];
-	if (likely(pcp_own(pcp))) {
-		struct pcp_list *list = &pcp->list[order];
-
+	list = pcp_this_cpu(zone, order);
+	if (likely(pcp_own(list))) {
 		if (likely(list->nr_hot < list->capacity)) {
-			pcp_push(list, page, order);
-			done = true;
+			pcp_push(list, page);
+			pcp_disown(list);
+			preempt_enable();
+			return true;
 		}
-		pcp_disown(pcp);
+		pcp_disown(list);
 	}
 	preempt_enable();
-	return done;
+	return false;
 }
 
 /* --- Beyond the hit path: mm/pcp.c ---------------------------------------------------------- */

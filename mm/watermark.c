@@ -44,14 +44,9 @@ static const u64 lowmem_reserve_ratio[MAX_NR_ZONES] = {
 
 /* --- The check ----------------------------------------------------------------------------- */
 
-bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
-		       enum zone_type request_class, u32 alloc_flags)
+/* How far a mark comes down for who is in need. */
+static u64 lowered(u64 min, u32 alloc_flags)
 {
-	u64 free = __atomic_load_n(&zone->nr_free_pages, __ATOMIC_RELAXED);
-	u32 orders = __atomic_load_n(&zone->nonempty_orders, __ATOMIC_RELAXED);
-	u64 others = ((u64)1 << order) - 1; /* pages of the request but the last */
-	u64 min = mark;
-
 	if (alloc_flags & ALLOC_MIN_RESERVE) {
 		min -= min / 2;
 		if (alloc_flags & ALLOC_NON_BLOCK)
@@ -59,6 +54,16 @@ bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
 	}
 	if (alloc_flags & ALLOC_OOM)
 		min -= min / 2;
+	return min;
+}
+
+bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
+		       enum zone_type request_class, u32 alloc_flags)
+{
+	u64 free = __atomic_load_n(&zone->nr_free_pages, __ATOMIC_RELAXED);
+	u32 orders = __atomic_load_n(&zone->nonempty_orders, __ATOMIC_RELAXED);
+	u64 others = ((u64)1 << order) - 1; /* pages of the request but the last */
+	u64 min = unlikely(alloc_flags) ? lowered(mark, alloc_flags) : mark;
 
 	if (free <= others || free - others <= min + zone->lowmem_reserve[request_class])
 		return false;

@@ -15,7 +15,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parents[1])
-DIRECTORIES = ("arch", "boot", "examples", "include", "kernel", "mm", "tests", "tools")
+DIRECTORIES = ("arch", "bench", "boot", "examples", "include", "kernel", "mm", "tests", "tools")
 
 # What a freestanding compiler brings.
 COMPILER = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdalign.h", "stdnoreturn.h"}
@@ -47,6 +47,7 @@ ROOMS = [
     ("symbols are looked up on the host, too", ["kernel/symbols.c"],
      ["base/", "kernel/panic.h"]),
     ("the kernel", ["kernel/*"], ["base/", "arch/", "mm/", "boot/", "kernel/", "x86/"]),
+    ("the benchmark", ["bench/*"], ["base/", "arch/", "mm/", "kernel/", "x86/"]),
     ("asm/ is the seam's other half", ["arch/*/include/asm/*"], ["base/", "arch/", "asm/"]),
     ("the architecture's API", ["arch/*/include/x86/*"], ["base/", "arch/", "asm/", "x86/"]),
     ("the architecture asks the kernel for printk, panic and threads only", ["arch/*"],

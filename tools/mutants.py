@@ -37,7 +37,7 @@ BUILD_LIMIT, HOST_LIMIT, KERNEL_LIMIT, QEMU_LIMIT = 600, 300, 120, 300
 FUZZ_LIMIT = 300
 
 # What a copy needs. build/ goes along so that only what the patch touches is compiled again.
-PARTS = ["Makefile", "arch", "boot", "build/highwater.elf", "build/highwater.iso", "build/host",
+PARTS = ["Makefile", "arch", "bench", "boot", "build/highwater.elf", "build/highwater.iso", "build/host",
          "build/iso", "build/kernel", "include", "iso", "kernel", "linker.ld", "mk", "mm", "tests",
          "tools"]  # fmt: skip
 BUILT_FOR = {"kit": ["build/acpi", "build/numa-inspect"], "fuzz": ["build/fuzz/asan"],

@@ -56,7 +56,7 @@
 
 /* The final tables; root is 0 until paging_init(). Changed under tables_lock. */
 static struct page_tables kernel_tables;
-static struct spinlock tables_lock = {.owner_cpu = SPINLOCK_NO_OWNER, .name = "page tables"};
+static struct spinlock tables_lock = SPINLOCK_INIT("page tables");
 static enum page_level direct_map_largest;
 
 /* Whole pages, [base, end), that paging_map_firmware() was asked for early. */

@@ -7,12 +7,10 @@
  *   void cpu_relax(void)          belongs into every wait loop: lets the other
  *                                 hardware thread, or under QEMU's -icount the other
  *                                 CPU, go on
- *
- * and, for the kernel and tests (mm/ does not ask for them yet):
- *
- *   MAX_CPUS                      CPU numbers are 0 .. MAX_CPUS - 1
  *   u64 arch_timestamp(void)      a counter that never goes back on one CPU, in ticks
  *   u64 arch_timestamp_to_ns(u64 ticks)
+ *                                 for limits of waits: an estimate will do
+ *   MAX_CPUS                      CPU numbers are 0 .. MAX_CPUS - 1
  */
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H

@@ -7,7 +7,8 @@
  *   LARGE_PAGE_SIZE            the next mapping size up, used for the memory map
  *   VMEMMAP_BASE               where the array of struct page starts (virtual); the page
  *                              with frame number n is its n-th element. An expression: it
- *                              need not be constant
+ *                              need not be constant. A multiple of 64 KiB (what a block of
+ *                              the largest order takes of the array)
  *   PHYS_ADDR_BITS_MAX         physical addresses are below 1 << this
  *   void *phys_to_virt(phys_addr_t)        through the direct map; RAM only, and all RAM
  *                                          before mm_init() is called

@@ -52,8 +52,10 @@ static inline void list_add_tail(struct list_head *entry, struct list_head *head
 /* Without the poison: for who marks the element in another way. */
 static inline void list_unlink(struct list_head *entry)
 {
-	entry->next->prev = entry->prev;
-	entry->prev->next = entry->next;
+	struct list_head *next = entry->next, *prev = entry->prev;
+
+	next->prev = prev;
+	prev->next = next;
 }
 
 static inline void list_del(struct list_head *entry)

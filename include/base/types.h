@@ -60,6 +60,10 @@ typedef u64 pfn_t;
 #define __packed                            __attribute__((packed))
 #define __section(name)                     __attribute__((section(name), used))
 #define __noinline                          __attribute__((noinline))
+#define __maybe_unused                      __attribute__((unused))
 #define __must_check                        __attribute__((warn_unused_result))
+#ifndef __always_inline /* the host's C library has it */
+#define __always_inline inline __attribute__((always_inline))
+#endif
 
 #endif

@@ -11,19 +11,26 @@
 #define OPTION_TEXT_BYTES    1024
 #define OPTION_REFUSED_BYTES 96
 
+/* `name` or `name=GLOB[,GLOB]`. */
+struct option_globs {
+	bool asked;
+	char globs[OPTION_TEXT_BYTES]; /* empty: all */
+};
+
 struct options {
-	bool test; /* run the suites, print KTAP, exit */
-	char test_globs[OPTION_TEXT_BYTES];
+	struct option_globs test;    /* run the suites, print KTAP, exit */
+	struct option_globs bench;   /* run the benchmark's cases, exit */
 	char run[OPTION_TEXT_BYTES]; /* monitor commands; empty: none */
 	bool monitor;                /* go on into the monitor after run= */
-	/* Why a test or run= that was asked for will not be what was meant; empty: nothing is wrong */
+	/* Why a test, bench or run= that was asked for will not be what was meant; empty: nothing is wrong */
 	char refused_request[OPTION_REFUSED_BYTES];
 	u64 seed;
 	u64 mem_bytes;       /* 0: all */
 	u64 min_free_kbytes; /* 0: computed */
 	u64 maxcpus;         /* 0: all */
 	u64 loglevel;
-	bool numa; /* false: one node */
+	bool numa;     /* false: one node */
+	int lockcheck; /* 0, 1; -1: from the first test on */
 	/* enum mm_behaviour; in behaviour[] -1: as profile says */
 	int profile;
 	int behaviour[NR_MM_MECHANISMS];
@@ -38,7 +45,7 @@ extern struct options options;
  * previous value stands. Of many, the first OPTION_COMPLAINTS are said and the others counted.
  * Returns how many words were not accepted.
  *
- * A `test` or `run=` among those is kept in refused_request: a script waits for what it asked for,
+ * A `test`, `bench` or `run=` among those is kept in refused_request: a script waits for what it asked for,
  * and must not be left at a prompt.
  */
 #define OPTION_COMPLAINTS 8
@@ -48,7 +55,7 @@ u32 options_parse(struct options *out, const char *cmdline);
  * The same for a line that comes from outside: `text` has room for `size` bytes, the last of them a
  * NUL, and the line had `length`. Of one that was cut, the last word is left out, since it may be
  * half of one; what stands behind a NUL is not read. Either is one error in the log; `whose`
- * says there which line it was. What was lost may have been a `test` or `run=`, and counts as one
+ * says there which line it was. What was lost may have been such a request, and counts as one
  * that was refused unless the line as far as it was read has one, or `monitor`.
  */
 u32 options_parse_line(struct options *out, const char *whose, char *text, size_t size,

@@ -13,7 +13,8 @@ static struct options first, second, printed;
 
 static void expect_bounds(const struct options *o)
 {
-	FUZZ_CHECK(strnlen(o->test_globs, OPTION_TEXT_BYTES) < OPTION_TEXT_BYTES, "test");
+	FUZZ_CHECK(strnlen(o->test.globs, OPTION_TEXT_BYTES) < OPTION_TEXT_BYTES, "test");
+	FUZZ_CHECK(strnlen(o->bench.globs, OPTION_TEXT_BYTES) < OPTION_TEXT_BYTES, "bench");
 	FUZZ_CHECK(strnlen(o->run, OPTION_TEXT_BYTES) < OPTION_TEXT_BYTES, "run");
 	FUZZ_CHECK(o->mem_bytes == 0 || (o->mem_bytes >= MiB(4) && o->mem_bytes <= TiB(64)),
 		   "mem=%llu", (unsigned long long)o->mem_bytes);

@@ -35,13 +35,15 @@ static void die(const char *what)
 	exit(2);
 }
 
-static void *reserve_window(size_t bytes)
+/* At a multiple of 64 KiB, as the seam wants the memory map. */
+static char *reserve_window(size_t bytes)
 {
-	void *at = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *at = mmap(NULL, bytes + KiB(64), PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (at == MAP_FAILED)
 		die("reserving address space");
-	return at;
+	return at + (-(uintptr_t)at & (KiB(64) - 1));
 }
 
 static void map_file(void *at, size_t bytes, phys_addr_t phys)

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "host.h"
 
+#include <kernel/lockcheck.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,7 @@ int main(int argc, char **argv)
 		perror("mmap");
 		return 2;
 	}
+	lockcheck_start();
 	summary = ktest_run(globs, seed);
 	return summary.failed ? 1 : 0;
 }

@@ -47,6 +47,9 @@ void host_log_clear(void);
 /* Runs fn(arg) in a process of its own; it must panic with this text in its message. */
 void expect_panic(struct ktest *t, void (*fn)(void *arg), void *arg, const char *text);
 
+/* Says that this thread is in an interrupt, to the lock checker. */
+extern _Thread_local bool host_in_interrupt;
+
 /* --- Between the parts of the harness ------------------------------------------------------ */
 
 void host_arch_start(void);

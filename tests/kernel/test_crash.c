@@ -37,6 +37,11 @@ CRASH_SUITE(double_free);
 CRASH_SUITE(wrong_order);
 CRASH_SUITE(free_reserved);
 CRASH_SUITE(assert_lock);
+CRASH_SUITE(lock_inversion);
+CRASH_SUITE(lock_chain);
+CRASH_SUITE(lock_irq);
+CRASH_SUITE(sleep_atomic);
+CRASH_SUITE(spin_forever);
 CRASH_SUITE(accounting);
 
 static void watchdog(struct ktest *t)

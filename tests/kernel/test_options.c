@@ -19,7 +19,7 @@ static u32 parse(const char *cmdline)
 static void defaults(struct ktest *t)
 {
 	EXPECT_EQ(t, parse(""), 0);
-	EXPECT_EQ(t, parsed.test, false);
+	EXPECT_EQ(t, parsed.test.asked, false);
 	EXPECT_EQ(t, parsed.numa, true);
 	EXPECT_EQ(t, parsed.seed, 1);
 	EXPECT_EQ(t, parsed.loglevel, 6);
@@ -33,8 +33,8 @@ static void defaults(struct ktest *t)
 static void words_and_values(struct ktest *t)
 {
 	EXPECT_EQ(t, parse("  test=buddy,numa*  seed=0x10\tmem=512M monitor numa=off "), 0);
-	EXPECT(t, parsed.test && parsed.monitor && !parsed.numa);
-	EXPECT_STREQ(t, parsed.test_globs, "buddy,numa*");
+	EXPECT(t, parsed.test.asked && parsed.monitor && !parsed.numa);
+	EXPECT_STREQ(t, parsed.test.globs, "buddy,numa*");
 	EXPECT_EQ(t, parsed.seed, 16);
 	EXPECT_EQ(t, parsed.mem_bytes, MiB(512));
 
@@ -43,6 +43,19 @@ static void words_and_values(struct ktest *t)
 	EXPECT_EQ(t, parsed.behaviour[MM_CRITICAL], MM_LAYERED);
 	EXPECT_EQ(t, parsed.behaviour[MM_CAPTURE], MM_POSTED);
 	EXPECT_EQ(t, parsed.behaviour[MM_FALLBACK], -1);
+}
+
+/* Two options of the same kind keep apart what they were given. */
+static void tests_and_benchmark(struct ktest *t)
+{
+	EXPECT_EQ(t, parse("bench=page_*,null_hot"), 0);
+	EXPECT(t, parsed.bench.asked && !parsed.test.asked);
+	EXPECT_STREQ(t, parsed.bench.globs, "page_*,null_hot");
+	EXPECT_STREQ(t, parsed.test.globs, "");
+	EXPECT_EQ(t, parse("bench test=a"), 0);
+	EXPECT(t, parsed.bench.asked && parsed.test.asked);
+	EXPECT_STREQ(t, parsed.bench.globs, "");
+	EXPECT_STREQ(t, parsed.test.globs, "a");
 }
 
 static void quotes(struct ktest *t)
@@ -66,11 +79,11 @@ static void later_wins(struct ktest *t)
 {
 	EXPECT_EQ(t, parse("seed=1 seed=2 test=a test"), 0);
 	EXPECT_EQ(t, parsed.seed, 2);
-	EXPECT_STREQ(t, parsed.test_globs, "");
+	EXPECT_STREQ(t, parsed.test.globs, "");
 	/* A second line is read over the first. */
 	EXPECT_EQ(t, options_parse(&parsed, "seed=9"), 0);
 	EXPECT_EQ(t, parsed.seed, 9);
-	EXPECT_EQ(t, parsed.test, true);
+	EXPECT_EQ(t, parsed.test.asked, true);
 }
 
 static void bad_values_change_nothing(struct ktest *t)
@@ -130,8 +143,8 @@ static void flags_take_three_pairs_of_words(struct ktest *t)
 	}
 	/* `test` is no flag: this asks for a suite of that name, and there is none. */
 	EXPECT_EQ(t, parse("test=0"), 0);
-	EXPECT(t, parsed.test);
-	EXPECT_STREQ(t, parsed.test_globs, "0");
+	EXPECT(t, parsed.test.asked);
+	EXPECT_STREQ(t, parsed.test.globs, "0");
 }
 
 /* Who asked for tests or commands shall not wait for ever because the word was not understood. */
@@ -150,6 +163,8 @@ static void refused_requests_are_kept(struct ktest *t)
 		{"\"x run=numa\"", "x run: quoted into a word that is unknown"},
 		{"run=\"a test run=b\"", NULL},
 		{"test=\"a", "test=a: quote without an end"},
+		{"seed=\"4 bench", "seed=4 bench: quote without an end"},
+		{"seed=\"4 workbench benches", NULL},
 		{"seed=\"4 test", "seed=4 test: quote without an end"},
 		{"seed=\"4 run=numa", "seed=4 run=numa: quote without an end"},
 		{"seed=\"4 \\\"run=numa", "seed=4 \"run=numa: quote without an end"},
@@ -326,8 +341,10 @@ static void describes_itself(struct ktest *t)
 			EXPECT_STREQ(t, value, "before");
 		if (strcmp(option.name, "mm.fallback") == 0)
 			EXPECT_STREQ(t, value, "");
+		if (strcmp(option.name, "lockcheck") == 0)
+			EXPECT_STREQ(t, value, "");
 	}
-	EXPECT_EQ(t, nr, 14);
+	EXPECT_EQ(t, nr, 16);
 }
 
 static void numbers(struct ktest *t)
@@ -348,6 +365,7 @@ static void numbers(struct ktest *t)
 static const struct ktest_case cases[] = {
 	KTEST(defaults),
 	KTEST(words_and_values),
+	KTEST(tests_and_benchmark),
 	KTEST(quotes),
 	KTEST(later_wins),
 	KTEST(bad_values_change_nothing),

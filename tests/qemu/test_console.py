@@ -164,7 +164,7 @@ def test_refused_request_is_a_failure(line, boot):
     """Whoever asked waits for an end: no prompt, no half of it, and one line that says why."""
     outcome = boot("one", line)
     assert outcome.status == qemu.EXIT_FAILURE, outcome.reason
-    assert f"options: test or run= was not understood ({REFUSED[line]}" in outcome.output
+    assert f"options: test, bench or run= was not understood ({REFUSED[line]}" in outcome.output
     assert "hw> " not in outcome.output and "available:" not in outcome.output
 
 

@@ -96,7 +96,12 @@ CRASHES = {
     "crash_double_free": (2, r"panic: .*free"),
     "crash_wrong_order": (2, r"panic: .*order"),
     "crash_free_reserved": (2, r"panic: .*reserved"),
-    "crash_assert_lock": (2, r"panic: .*lock 'taken twice'"),
+    "crash_assert_lock": (2, r"panic: lockcheck: lock 'taken twice' taken twice: "),
+    "crash_lock_inversion": (2, r"panic: lockcheck: lock order: 'first' "),
+    "crash_lock_chain": (2, r"panic: lockcheck: lock order: 'first' .* in 2 steps"),
+    "crash_lock_irq": (2, r"panic: lockcheck: lock 'first' is taken in an interrupt "),
+    "crash_sleep_atomic": (2, r"panic: lockcheck: may sleep .* spinlock 'first'"),
+    "crash_spin_forever": (2, r"panic: CPU 0 waits for lock 'first'"),
     "crash_accounting": (2, r"panic: acct: (\d+) pages in all, .* WRONG"),
 }
 # A panic inside a panic prints both messages and leaves, a third nothing: no report is complete.

@@ -150,33 +150,33 @@ static void large_orders_go_to_the_zone(struct ktest *t)
 /* Who interrupts an owner finds the lists busy, is served by the zone, and is counted. */
 static void an_owner_is_left_alone(struct ktest *t)
 {
-	struct per_cpu_pages *pcp;
+	struct pcp_list *list;
 	struct page *warm, *page;
 	u64 busy;
 
 	host_machine_boot(&machine);
 	warm = alloc_pages(GFP_KERNEL, 0);
-	pcp = normal(0)->pcp[0];
+	list = list_of(0, 0, 0);
 	busy = event(0, PCP_BUSY);
-	ASSERT_TRUE(t, pcp_own(pcp));
+	ASSERT_TRUE(t, pcp_own(list));
 	page = alloc_pages(GFP_ATOMIC, 0);
 	ASSERT_TRUE(t, page != NULL);
-	EXPECT_EQ(t, pcp->list[0].nr_allocs, 1);
+	EXPECT_EQ(t, pcp_nr_allocs(list), 1);
 	__free_pages(page, 0);
-	EXPECT_EQ(t, pcp->list[0].nr_frees, 0);
+	EXPECT_EQ(t, list->nr_frees, 0);
 	EXPECT(t, page->state != PAGE_PCP);
-	pcp_disown(pcp);
+	pcp_disown(list);
 	EXPECT_EQ(t, event(0, PCP_BUSY), busy + 2);
 
 	/* A drain in an interrupt cannot wait for what it interrupted. */
-	ASSERT_TRUE(t, pcp_own(pcp));
+	ASSERT_TRUE(t, pcp_own(list));
 	host_irqs_disabled = true;
 	drain_all_pages();
 	host_irqs_disabled = false;
-	EXPECT(t, pcp->list[0].nr_hot > 0);
-	pcp_disown(pcp);
+	EXPECT(t, list->nr_hot > 0);
+	pcp_disown(list);
 	EXPECT(t, drain_all_pages() >= STACK - 1);
-	EXPECT_EQ(t, pcp->list[0].nr_hot, 0);
+	EXPECT_EQ(t, list->nr_hot, 0);
 	__free_pages(warm, 0);
 	expect_check_clean(t);
 }
