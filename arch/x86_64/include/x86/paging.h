@@ -48,6 +48,8 @@ uintptr_t paging_map_stack(u32 slot, phys_addr_t phys);
  * it. In a thread with interrupts on, as tlb_shootdown().
  */
 phys_addr_t paging_unmap_stack(u32 slot);
+/* The same of several, with one interrupt to the other CPUs. */
+void paging_unmap_stacks(const u32 *slots, u32 nr);
 
 /* Is addr inside the mapped stack of a slot? Its bounds then. */
 bool paging_stack_bounds(uintptr_t addr, uintptr_t *low, uintptr_t *top);
