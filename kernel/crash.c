@@ -367,7 +367,7 @@ static const struct {
 	{"assert_lock", "a lock taken twice", crash_assert_lock},
 	{"lock_inversion", "two locks taken in both orders", crash_lock_inversion},
 	{"lock_chain", "three locks, each taken under the one before", crash_lock_chain},
-	{"lock_irq", "a lock taken in an interrupt of the last CPU, and with interrupts on",
+	{"lock_irq", "a lock taken in an interrupt, and with interrupts on",
 	 crash_lock_irq},
 	{"sleep_atomic", "sleeping with a spinlock held", crash_sleep_atomic},
 	{"sleep_irqs_off", "sleeping with interrupts off", crash_sleep_irqs_off},

@@ -182,11 +182,13 @@ static struct thread *alloc_thread(int nid)
 	thread = page_address(page);
 	thread->stack = alloc_pages_node(nid, GFP_KERNEL | __GFP_NOWARN, STACK_ORDER);
 	thread->stack_slot = thread->stack ? take_slot() : 0;
-	if (!thread->stack_slot) {
+	if (thread->stack_slot)
+		thread->stack_top =
+			paging_map_stack(thread->stack_slot, page_to_phys(thread->stack));
+	if (!thread->stack_top) {
 		free_thread(thread);
 		return NULL;
 	}
-	thread->stack_top = paging_map_stack(thread->stack_slot, page_to_phys(thread->stack));
 	thread->nid = nid;
 	return thread;
 }

@@ -239,8 +239,8 @@ uintptr_t paging_map_stack(u32 slot, phys_addr_t phys)
 		   "stack slot %u, memory at 0x%lx", slot, phys);
 	ASSERT_MSG(pagetable_is_free(&kernel_tables, low, STACK_BYTES), "stack slot %u is taken",
 		   slot);
-	must_map(low, phys, STACK_BYTES, RIGHTS_WRITE, LEVEL_4K);
-	return top;
+	/* Its pages are in one table: there is one, or nothing is mapped. */
+	return map(low, phys, STACK_BYTES, RIGHTS_WRITE, LEVEL_4K) ? 0 : top;
 }
 
 static uintptr_t slot_low(u32 slot)

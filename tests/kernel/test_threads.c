@@ -180,6 +180,28 @@ static void yield_is_round_robin(struct ktest *t)
 	EXPECT(t, clean);
 }
 
+/* Woken at once, not by the next tick. */
+static void an_idle_cpu_is_told(struct ktest *t)
+{
+	u32 cpu;
+
+	for_each_online_cpu(cpu) {
+		u64 before = load_relaxed(&cpu_area(cpu)->irqs[CPU_IRQ_RESCHEDULE]);
+		struct place place;
+
+		if (cpu == smp_processor_id())
+			continue;
+		for (u32 i = 0; i < 5; i++) {
+			struct thread *thread = thread_start("told", cpu, note_place, &place);
+
+			ASSERT_TRUE(t, thread != NULL);
+			thread_join(thread);
+		}
+		EXPECT(t, load_relaxed(&cpu_area(cpu)->irqs[CPU_IRQ_RESCHEDULE]) > before);
+	}
+	EXPECT(t, nr_cpus_online() > 0);
+}
+
 struct spinner {
 	u64 turns; /* atomic */
 	bool stop; /* atomic */
@@ -464,6 +486,7 @@ static const struct ktest_case cases[] = {
 	KTEST(tasks_are_inherited),
 	KTEST(who_cannot_be_started_is_not),
 	KTEST(yield_is_round_robin),
+	KTEST(an_idle_cpu_is_told),
 	KTEST(who_does_not_yield_is_preempted),
 	KTEST(preemption_waits_for_who_disables_it),
 	KTEST(sleep_lasts),

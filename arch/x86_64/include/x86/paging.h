@@ -40,7 +40,7 @@ volatile void *paging_map_device(phys_addr_t base, u64 size_bytes);
 
 /*
  * Backs the stack of a slot of the stack window with the pages at phys; returns its top. Any
- * context once there are more CPUs; panics if there is no memory for tables.
+ * context once there are more CPUs. 0: there is no memory for a table.
  */
 uintptr_t paging_map_stack(u32 slot, phys_addr_t phys);
 /*
