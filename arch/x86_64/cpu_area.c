@@ -26,7 +26,7 @@
 #include <x86/paging.h>
 #include <x86/regs.h>
 
-_Static_assert(sizeof(struct cpu_area) <= PAGE_SIZE,
+_Static_assert(CPU_AREA_KERNEL_OFFSET + CPU_AREA_KERNEL_BYTES == PAGE_SIZE,
 	       "an area is a page, so the TSS is in one, too");
 
 static struct cpu_area boot_area __attribute__((aligned(512))) = {

@@ -20,6 +20,7 @@
  */
 #include <arch/page.h>
 #include <kernel/panic.h>
+#include <kernel/thread.h>
 #include <x86/cpu_area.h>
 #include <x86/paging.h>
 #include <x86/regs.h>
@@ -149,9 +150,13 @@ static const char *fault_reason(u64 error_code, uintptr_t addr)
 
 static _Noreturn void stack_overflow(const struct trap_frame *frame, u32 slot, uintptr_t addr)
 {
+	const char *thread = thread_name_of_stack(slot);
+
 	if (slot >= FIRST_THREAD_STACK_SLOT)
-		panic_trap(frame, "stack overflow in stack slot %u (guard hit at 0x%016lx)", slot,
-			   addr);
+		panic_trap(frame,
+			   "stack overflow in stack slot %u, of %s%s%s (guard hit at 0x%016lx)",
+			   slot, thread ? "thread '" : "no running thread", thread ? thread : "",
+			   thread ? "'" : "", addr);
 	panic_trap(frame, "stack overflow in stack slot %u, of CPU %u (guard hit at 0x%016lx)",
 		   slot, slot / NR_IST, addr);
 }

@@ -343,6 +343,8 @@ static void the_kernel_has_an_order(struct ktest *t)
 	paging_map_stack(slot, virt_to_phys(stack));
 	EXPECT_EQ(t, paging_unmap_stack(slot), virt_to_phys(stack));
 	free_pages(stack, 3);
+	/* What no CPU keeps for itself. */
+	free_pages(get_free_pages(GFP_KERNEL, 5), 5);
 	EXPECT(t, figures("zone").acquired > 0);
 	EXPECT(t, figures("page tables").acquired > 0);
 	EXPECT(t, figures("console").acquired > 0);
