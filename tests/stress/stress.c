@@ -9,8 +9,8 @@
  * Each thread holds some blocks and does a fixed number of operations, drawn at random: it takes a
  * block of a random order from a random node with random flags and writes a pattern into all its pages;
  * verifies and frees one that it holds; leaves one in another CPU's mailbox, or frees what is in its
- * own; now and then it drains all CPUs' lists, sleeps, and one thread closes and opens the lists.
- * Interrupts do a little of the same with GFP_ATOMIC. Memory that two own shows a pattern of the other
+ * own; now and then it drains all CPUs' lists, sleeps, interrupts another CPU, and one thread closes
+ * and opens the lists. Interrupts do a little of the same with GFP_ATOMIC: those, and timers. Memory that two own shows a pattern of the other
  * (pattern.c). In the end everything is given back, and stress_case() counts.
  *
  * The seed fixes each thread's operations; how they interleave it does not.
@@ -234,6 +234,11 @@ void stress_from_interrupt(struct stress *s)
 		interrupt_step(side);
 }
 
+static void interrupt_from(void *arg)
+{
+	stress_from_interrupt(arg);
+}
+
 /* On the CPU, after the last stress_from_interrupt() there. */
 static void end_interrupts_here(void *arg)
 {
@@ -360,6 +365,10 @@ static void do_something_rare(struct worker *w)
 		}
 		pcp_open();
 		a->count[STRESS_CLOSES]++;
+		break;
+	case 3:
+		os_run_on_cpu(a->stress->cpu[stress_below(&a->random, a->stress->nr_cpus)],
+			      interrupt_from, a->stress);
 		break;
 	default:
 		if (w->nr_held > 0)

@@ -70,8 +70,8 @@ void stress_from_interrupt(struct stress *s);
 
 /*
  * A case: runs the plan and expects that each page is back, by count, by shape and by `check`, and that
- * each mechanism ran. `begin` and `end`, which may be NULL, are called around it: they let interrupts
- * call stress_from_interrupt(), which is then expected.
+ * each mechanism ran. `begin` and `end` are called around it: they may let timers call
+ * stress_from_interrupt(); none does so any more when `end` returns. NULL: nothing to do.
  */
 void stress_case(struct ktest *t, const struct stress_plan *plan, void (*begin)(struct stress *s),
 		 void (*end)(struct stress *s));

@@ -75,7 +75,7 @@ static void every_page_comes_back(struct ktest *t)
 	const struct stress_plan plan = {.seed = t->seed,
 					 .cpus = 0xf,
 					 .threads_per_cpu = 2,
-					 .operations = 10000,
+					 .operations = 20000,
 					 .max_order = 10};
 
 	host_machine_boot(&two_nodes);
@@ -87,7 +87,7 @@ static void under_pressure(struct ktest *t)
 	const struct stress_plan plan = {.seed = t->seed + 1,
 					 .cpus = 0xf,
 					 .threads_per_cpu = 3,
-					 .operations = 2000,
+					 .operations = 5000,
 					 .max_order = 7};
 
 	host_machine_boot(&narrow);
