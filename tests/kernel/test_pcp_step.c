@@ -589,6 +589,28 @@ static void by_address(struct ktest *t)
 	run_hit(t, &hit_put);
 }
 
+static bool refused;
+
+/* No block is that large: the way out with nothing, and a line in the log in between. */
+static void step_get_nothing(void *arg)
+{
+	(void)arg;
+	refused = get_free_pages(GFP, MAX_ORDER + 1) == NULL;
+}
+
+static void a_request_that_fails(struct ktest *t)
+{
+	static const struct request request = {lists_half_full, step_get_nothing, false, 0, 0};
+	struct figures sum = {0};
+
+	set_stage(t, 0);
+	stage.plan = TAKE_AND_GIVE;
+	run_once(t, &request, &sum);
+	EXPECT(t, refused);
+	EXPECT(t, sum.steps > 20);
+	expect_clean(t);
+}
+
 static void near_this_cpu(struct ktest *t)
 {
 	run_hit(t, &hit_plain);
@@ -677,6 +699,7 @@ static const struct ktest_case cases[] = {
 	KTEST(an_allocation_from_the_list),
 	KTEST(a_free_to_the_list),
 	KTEST(by_address),
+	KTEST(a_request_that_fails),
 	KTEST(near_this_cpu),
 	KTEST(an_allocation_that_refills),
 	KTEST(a_free_that_flushes),
