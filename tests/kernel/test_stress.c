@@ -11,10 +11,9 @@
 
 #include "../stress/stress.h"
 
-#define OPERATIONS       12000u /* in all */
-#define LEAST_OPERATIONS 1500u  /* of a thread */
-#define THREADS_PER_CPU  2
-#define LIMIT_SECONDS    180 /* sixty-four CPUs on two of the host's */
+#define OPERATIONS       8000u /* in all */
+#define LEAST_OPERATIONS 150u  /* of a thread: each kind comes */
+#define LIMIT_SECONDS    180   /* sixty-four CPUs on two of the host's */
 
 static struct stress *ticked; /* atomic: set while nobody looks */
 
@@ -47,13 +46,15 @@ static void end_ticks(struct stress *s)
 
 static struct stress_plan all_cpus(const struct ktest *t)
 {
-	struct stress_plan plan = {
-		.seed = t->seed, .threads_per_cpu = THREADS_PER_CPU, .max_order = 8};
-	u32 cpu, nr = nr_cpus_online() * THREADS_PER_CPU;
+	struct stress_plan plan = {.seed = t->seed, .max_order = 8};
+	u32 cpu;
+
+	plan.threads_per_cpu = nr_cpus_online() <= 16 ? 2 : 1;
 
 	for_each_online_cpu(cpu)
 		plan.cpus |= (u64)1 << cpu;
-	plan.operations = MAX(OPERATIONS / nr, LEAST_OPERATIONS);
+	plan.operations =
+		MAX(OPERATIONS / (nr_cpus_online() * plan.threads_per_cpu), LEAST_OPERATIONS);
 	return plan;
 }
 
@@ -68,8 +69,8 @@ static void a_doubled_page_is_seen(struct ktest *t)
 {
 	struct stress_plan plan = all_cpus(t);
 
-	plan.operations = 200;
-	plan.fault_at = 100;
+	plan.operations = 150;
+	plan.fault_at = 75;
 	stress_case_fault(t, &plan);
 }
 

@@ -3,6 +3,7 @@
 #define TESTS_STRESS_INTERNAL_H
 
 #include <arch/page.h>
+#include <mm/os_task.h>
 #include <mm/page.h>
 
 #include "stress.h"
@@ -57,5 +58,63 @@ struct stress_mailbox {
 };
 bool stress_post(struct stress_mailbox *box, u32 first, const struct stress_block *block);
 bool stress_collect(struct stress_mailbox *box, struct stress_block *block);
+
+/* --- Who does what -------------------------------------------------------------------------- */
+
+#define STRESS_MAX_HELD     64
+#define STRESS_MAX_IRQ_HELD 6
+/* Serials: which thread or interrupt, then its how-manieth. */
+#define STRESS_OWNER_SHIFT 40
+
+/* Of a thread or of a CPU's interrupts; alone its owner's until all is over. */
+struct actor {
+	struct stress *stress;
+	u32 cpu, id;
+	struct stress_random random;
+	u64 nr_serials;
+	u64 count[NR_STRESS_COUNTS];
+};
+
+struct worker {
+	struct actor actor;
+	struct os_thread *thread;
+	u32 nr_held;
+	struct stress_block held[STRESS_MAX_HELD];
+};
+
+struct cpu_side {
+	struct actor actor; /* of its interrupts */
+	u32 nr_held;
+	struct stress_block held[STRESS_MAX_IRQ_HELD];
+	struct stress_mailbox mailbox;
+};
+
+_Static_assert(sizeof(struct worker) <= PAGE_SIZE && sizeof(struct cpu_side) <= PAGE_SIZE,
+	       "each is a page of its own");
+
+struct stress {
+	struct stress_plan plan;
+	u32 nr_cpus, nr_workers;
+	u32 cpu[MAX_CPUS]; /* those that take part */
+	struct cpu_side *side[MAX_CPUS];
+	struct worker *worker[STRESS_MAX_THREADS];
+
+	struct os_wait_queue gate;       /* the threads wait for `open`, and sleep */
+	struct os_wait_queue main_queue; /* who started them waits until they are there */
+	u32 nr_ready;                    /* atomic */
+	u32 nr_late;                     /* atomic */
+	bool open;                       /* the threads may begin; release, acquire */
+	bool running;                    /* so may interrupts; release, acquire */
+
+	bool found; /* atomic: somebody writes `finding`, or has */
+	char finding[160];
+};
+
+/* operations.c */
+void stress_operate(struct worker *w, u32 number);
+void stress_do_harm(struct worker *w);
+void stress_free_all(struct worker *w);
+void stress_collect_all(struct actor *a, u32 cpu);
+void stress_end_interrupts_here(void *arg);
 
 #endif
