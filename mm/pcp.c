@@ -61,12 +61,24 @@
 #define MAX_STACK_PAGES 64
 #define MAX_ZONE_SHARE  16
 
-/* How long a drainer waits for an owner: far longer than interrupts can hold one up. */
-#define OWN_MAX_TURNS (1u << 22)
+/*
+ * How long a drainer waits for an owner: far longer than interrupts can hold one up. Both must have
+ * passed: an owner's CPU may be virtual, one of many, and not run for a while, and then time passes
+ * alone; or the waiter's is as slow as turns.
+ */
+#define OWN_MAX_NS    2000000000ull
+#define OWN_MAX_TURNS (1u << 16)
+/* A look at the clock every so many turns. */
+#define OWN_LOOK_TURNS (1u << 10)
 
 static struct per_cpu_pages nobody = {.list = {[0 ... NR_PCP_ORDERS - 1] = {.busy = 1}}};
 static bool started;
-static u32 closed; /* how many want the lists closed; atomic */
+/*
+ * How many want the lists closed; atomic, relaxed throughout. It is changed before the lists are gone
+ * through and read by who owns a list, and each list's ownership brings the order: who owns it after
+ * a closer sees the closer's count, and who owned it before is followed by the closer.
+ */
+static u32 closed;
 
 /* --- Between a list and its zone ------------------------------------------------------------ */
 
@@ -198,10 +210,14 @@ bool pcp_free(struct zone *zone, struct page *page, unsigned int order)
  */
 static bool own_any(struct pcp_list *list)
 {
-	u32 turns = irqs_disabled() ? 1 : OWN_MAX_TURNS;
+	u64 start = arch_timestamp();
+	u32 turns = 0;
 
 	while (!pcp_own(list)) {
-		if (--turns == 0)
+		if (irqs_disabled())
+			return false;
+		if (++turns % OWN_LOOK_TURNS == 0 && turns >= OWN_MAX_TURNS &&
+		    arch_timestamp_to_ns(arch_timestamp() - start) >= OWN_MAX_NS)
 			return false;
 		cpu_relax();
 	}
@@ -249,6 +265,7 @@ u64 drain_all_pages(void)
 	for_each_zone(nid, zone) {
 		u64 drained = zone->managed_pages ? for_each_list(zone, drain_list) : 0;
 
+		/* Relaxed: a figure, and no lock is held. */
 		if (drained)
 			__atomic_fetch_add(&zone->events[PCP_DRAINED], drained, __ATOMIC_RELAXED);
 		pages += drained;
@@ -293,8 +310,9 @@ static void set_capacities(void)
 
 void pcp_close(void)
 {
-	if (__atomic_fetch_add(&closed, 1, __ATOMIC_RELAXED) == 0)
-		set_capacities();
+	__atomic_fetch_add(&closed, 1, __ATOMIC_RELAXED);
+	/* Also by who is not the first: the first may be at it still. */
+	set_capacities();
 }
 
 void pcp_open(void)
@@ -377,7 +395,10 @@ void pcp_disown_all(struct zone *zone)
 
 static void add_list(struct pcp_snapshot *out, struct pcp_list *list, unsigned int order)
 {
-	/* If it cannot be owned, a panic is better off with torn figures than without. */
+	/*
+	 * If it cannot be owned, a panic is better off with torn figures than without. Relaxed: then
+	 * each is a figure by itself; and if it is owned, nobody writes.
+	 */
 	bool owned = own_any(list);
 	u64 blocks = (u64)load_relaxed(&list->nr_hot) + load_relaxed(&list->nr_cold);
 	u64 allocs = pcp_nr_allocs(list), frees = load_relaxed(&list->nr_frees);

@@ -43,7 +43,7 @@ struct per_cpu_pages {
 	struct pcp_list list[NR_PCP_ORDERS];
 };
 
-/* Blocks taken from the list since boot: what came and is no longer there. */
+/* Blocks taken from the list since boot: what came and is no longer there. Relaxed: as add_list(). */
 static inline u64 pcp_nr_allocs(const struct pcp_list *list)
 {
 	return load_relaxed(&list->nr_from_zone) + load_relaxed(&list->nr_frees) -
@@ -90,6 +90,7 @@ static inline struct page *pcp_pop(struct pcp_list *list)
 /* An ALLOCATED block of the list's order. */
 static inline void pcp_push(struct pcp_list *list, struct page *page)
 {
+	/* Relaxed: as above. What the holder wrote is released with the list. */
 	store_relaxed(&page->state, PAGE_PCP);
 	page->pcp_next = list->hot;
 	list->hot = page;
