@@ -5,6 +5,7 @@
  * what is done in all grows by little.
  */
 #include <base/atomic.h>
+#include <kernel/thread.h>
 #include <mm/os_task.h>
 #include <x86/smp.h>
 #include <x86/trap.h>

@@ -140,6 +140,31 @@ static void an_interrupt_wakes(struct ktest *t)
 
 /* ---- No wake is lost ------------------------------------------------------------------------- */
 
+/* What is waited for happens right after it was looked for. */
+static bool comes_too_late(void *arg)
+{
+	struct box *box = arg;
+	bool there = is_there(box);
+
+	if (!there) {
+		store_release(&box->value, 1);
+		os_wake_all(&box->queue);
+	}
+	return there;
+}
+
+/* Deterministic: the wake comes between the look and the sleep, which then is none. */
+static void a_wake_before_the_sleep_ends_it(struct ktest *t)
+{
+	struct box box = {.wanted = 1};
+	u64 start_ns = time_since_entry_ns();
+
+	os_wait_queue_init(&box.queue, "box");
+	EXPECT(t, os_wait(&box.queue, comes_too_late, &box, LONG_NS));
+	EXPECT(t, time_since_entry_ns() - start_ns < LONG_NS / 2);
+	EXPECT_EQ(t, box.looks, 2);
+}
+
 #define ROUNDS 500
 
 /* Two that wait for each other at every step: one lost wake, and both wait for ever. */
@@ -329,6 +354,7 @@ static const struct ktest_case cases[] = {
 	KTEST(time_is_over),
 	KTEST(one_or_all_are_woken),
 	KTEST(an_interrupt_wakes),
+	KTEST(a_wake_before_the_sleep_ends_it),
 	KTEST(no_wake_is_lost),
 	KTEST(a_mutex_has_one_owner),
 	KTEST(trylock_never_waits),
