@@ -6,10 +6,12 @@
  * the next prompt, as a terminal does. Ctrl-C drops that, too: who types it has changed his mind.
  *
  * One thread uses this, the monitor's. The bytes come from the serial port's ring, which the
- * receive interrupt fills; a byte that does not fit here stays there.
+ * receive interrupt fills; a byte that does not fit here stays there. While it waits at the prompt it
+ * sends trace records on their way.
  */
 #include <arch/irq.h>
 #include <kernel/monitor.h>
+#include <kernel/trace_stream.h>
 #include <x86/machine.h>
 #include <x86/serial.h>
 #include <x86/time.h>
@@ -17,6 +19,9 @@
 #define CTRL_C      0x03
 #define AHEAD_BYTES 4096 /* a paste; behind more than that, Ctrl-C is not found */
 #define NS_PER_MS   1000000ull
+
+/* How long trace records lie about while nobody types. */
+#define DRAIN_EVERY_NS (50 * NS_PER_MS)
 
 static char ahead[AHEAD_BYTES];
 static u32 ahead_head, ahead_tail; /* put at head, taken at tail; their difference is the count */
@@ -93,5 +98,12 @@ char monitor_next_byte(void)
 {
 	if (ahead_head != ahead_tail)
 		return ahead[ahead_tail++ % AHEAD_BYTES];
-	return (char)wait_for_byte(~0ull);
+	for (;;) {
+		bool tracing = trace_wants_drain();
+		int c = wait_for_byte(tracing ? time_since_entry_ns() + DRAIN_EVERY_NS : ~0ull);
+
+		if (c >= 0)
+			return (char)c;
+		trace_drain();
+	}
 }
