@@ -238,8 +238,8 @@ class Reader:
         gap = (record.sequence - cpu.next_sequence) & 0xFFFFFFFF
         told = record.arg if session.event(record) == "lost" else 0
         if gap != told & 0xFFFFFFFF:
-            self.problem(f"CPU {record.cpu}: after record {cpu.next_sequence - 1} comes "
-                         f"{record.sequence}, and {told} were said to be lost between them")
+            self.problem(f"CPU {record.cpu}: record {record.sequence} comes where {cpu.next_sequence} "
+                         f"should, and {told} are said to be lost between")
         if record.timestamp < cpu.last_timestamp:
             self.problem(f"CPU {record.cpu}: record {record.sequence} is older than the one before")
         cpu.last_timestamp = record.timestamp
@@ -259,8 +259,8 @@ class Reader:
             # Those lost at the very end were followed by no record that could say so.
             missing = (next_sequence - cpu.next_sequence - (lost - cpu.lost)) & 0xFFFFFFFF
             if missing:
-                self.problem(f"CPU {number}: the kernel wrote up to record {next_sequence - 1}, here "
-                             f"is {cpu.next_sequence - 1}, and {lost} were lost")
+                self.problem(f"CPU {number}: END says that record {next_sequence} would be next, after "
+                             f"{lost} lost: {missing} are missing")
             cpu.lost = lost
         if seen != set(session.cpus):
             self.problem("END is not about every CPU")
