@@ -54,8 +54,10 @@
 #include <mm/mm.h>
 #include <mm/os.h>
 #include <mm/page_alloc.h>
+#include <mm/trace.h>
 
 #include "buddy.h"
+#include "watermark.h"
 
 /* A stack holds at most this much of an order, and all CPUs' lists at most this share of a zone. */
 #define MAX_STACK_PAGES 64
@@ -79,6 +81,7 @@ static bool started;
  * a closer sees the closer's count, and who owned it before is followed by the closer.
  */
 static u32 closed;
+static u32 hits_closed; /* the same, of those who want only the hit paths closed */
 
 /* --- Between a list and its zone ------------------------------------------------------------ */
 
@@ -95,6 +98,8 @@ static void refill(struct zone *zone, struct pcp_list *list, unsigned int order,
 	list->nr_from_zone += list->nr_hot;
 	zone_count_locked(zone, PCP_REFILL, 1);
 	spin_unlock_irqrestore(&zone->lock, flags);
+	trace(TRACE_PCP_REFILL, .arg = (u64)list->nr_hot << order, .nid = (u16)zone->nid,
+	      .order = (u8)order, .zone = (u8)zone->type);
 }
 
 /* Gives the cold stack back to the zone; returns its pages. The list's owner. */
@@ -109,6 +114,8 @@ static u64 flush_cold(struct zone *zone, struct pcp_list *list, unsigned int ord
 	list->nr_from_zone -= list->nr_cold;
 	list->cold = NULL;
 	list->nr_cold = 0;
+	trace(TRACE_PCP_DRAIN, .arg = pages, .nid = (u16)zone->nid, .order = (u8)order,
+	      .zone = (u8)zone->type);
 	flags = spin_lock_irqsave(&zone->lock);
 	page = buddy_give_many_locked(zone, page, order);
 	zone_count_locked(zone, PCP_FLUSH, 1);
@@ -294,6 +301,7 @@ static u64 set_capacity(struct zone *zone, struct pcp_list *list, unsigned int o
 	u32 pages = load_relaxed(&closed) ? 0 : stack_pages(zone);
 
 	list->capacity = pages >> order;
+	list->hit_limit = load_relaxed(&hits_closed) ? 0 : list->capacity;
 	return pages ? 0 : drain_list(zone, list, order);
 }
 
@@ -322,6 +330,29 @@ void pcp_open(void)
 	ASSERT_MSG(before > 0, "per-CPU page lists opened, which nobody closed");
 	if (before == 1)
 		set_capacities();
+}
+
+/*
+ * What the hit paths read in any case says no: taking finds no zone with enough, giving no room. Lists
+ * and marks stay, so requests get the same blocks as before, only later.
+ */
+void hit_paths_close(void)
+{
+	if (__atomic_fetch_add(&hits_closed, 1, __ATOMIC_RELAXED) > 0)
+		return;
+	fast_marks_setup(false);
+	set_capacities();
+}
+
+void hit_paths_open(void)
+{
+	u32 before = __atomic_fetch_sub(&hits_closed, 1, __ATOMIC_RELAXED);
+
+	ASSERT_MSG(before > 0, "hit paths opened, which nobody closed");
+	if (before > 1)
+		return;
+	set_capacities();
+	fast_marks_setup(true);
 }
 
 /* One piece for each CPU, on its own node: its lists of every zone that has memory. */

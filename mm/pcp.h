@@ -30,6 +30,7 @@ struct pcp_list {
 	u32 busy;
 	u16 head;                /* PAGE_HEAD(PAGE_PCP, order): what its blocks must show */
 	u32 capacity;            /* of either stack; 0: closed, nothing comes here */
+	u32 hit_limit;           /* up to here the hit path frees: capacity, or 0: it is closed */
 	u32 nr_hot, nr_cold;     /* blocks */
 	struct page *hot, *cold; /* linked by page->pcp_next, last freed first */
 	u64 nr_from_zone;        /* blocks taken from the zone, less those given back to it */
@@ -130,7 +131,7 @@ static inline bool pcp_free_hit(struct zone *zone, struct page *page, unsigned i
 	preempt_disable();
 	list = pcp_this_cpu(zone, order);
 	if (likely(pcp_own(list))) {
-		if (likely(list->nr_hot < list->capacity)) {
+		if (likely(list->nr_hot < list->hit_limit)) {
 			pcp_push(list, page);
 			pcp_disown(list);
 			preempt_enable();
@@ -152,6 +153,14 @@ static inline bool pcp_free_hit(struct zone *zone, struct page *page, unsigned i
 struct page *pcp_alloc(struct zone *zone, unsigned int order, enum zone_type request_class,
 		       bool misplaced);
 bool pcp_free(struct zone *zone, struct page *page, unsigned int order);
+
+/*
+ * Until hit_paths_open() every request goes beyond its hit path, to the same lists: for who wants to
+ * see each one and to change nothing. Nests; a thread, interrupts on. A hit path that another CPU is
+ * in may end as one.
+ */
+void hit_paths_close(void);
+void hit_paths_open(void);
 
 /* Boot: the structures, before memblock closes; and the lists opened, once pages are managed. */
 void pcps_init(void);

@@ -39,6 +39,8 @@ def arguments():
     parser.add_argument("--qemu", default="qemu-system-x86_64", help="the program to run")
     parser.add_argument("--timeout", type=float, default=300, metavar="SECONDS",
                         help="for --test and --run (default %(default)s)")
+    parser.add_argument("--trace", metavar="FILE",
+                        help="where COM2 writes what `trace on` records, for tools/trace.py")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--test", action="store_true", help="success is a complete KTAP plan")
     mode.add_argument("--run", action="store_true",
@@ -114,6 +116,7 @@ def main():
                 extra=os.environ.get("HIGHWATER_QEMUEXTRA", ""),
                 interactive=not captures,
                 gdb=options.gdb and f"tcp:127.0.0.1:{options.gdb}",
+                trace=options.trace,
             )  # fmt: skip
             print(shlex.join(command), flush=True)
             if options.gdb:

@@ -57,10 +57,11 @@ def firmware_arguments(firmware, workdir):
 
 
 def command(topology, iso, workdir, *, qemu="qemu-system-x86_64", firmware="bios", accel="tcg",
-            cpu=None, machine=None, cmdline="", extra="", interactive=False, gdb=None):
+            cpu=None, machine=None, cmdline="", extra="", interactive=False, gdb=None, trace=None):
     """The arguments to run. Files that the run needs are written to workdir.
 
-    With gdb, an argument for QEMU's -gdb, the guest waits for a debugger there."""
+    With gdb, an argument for QEMU's -gdb, the guest waits for a debugger there. With trace, the name
+    of a file, that is what COM2 writes to; without, there is no COM2."""
     if not os.path.exists(iso):
         raise SetupError(f"no {iso}: make iso")
     if not shutil.which(qemu):
@@ -78,6 +79,8 @@ def command(topology, iso, workdir, *, qemu="qemu-system-x86_64", firmware="bios
         "-serial", "mon:stdio" if interactive else "stdio",
         "-cdrom", str(iso), "-boot", "d",
     ]  # fmt: skip
+    if trace:
+        args += ["-chardev", f"file,id=trace,path={quote(trace)}", "-serial", "chardev:trace"]
     # A person who types `reboot` means it; what a command line asks for would only start again.
     if not interactive or cmdline:
         args.append("-no-reboot")
