@@ -1,7 +1,8 @@
 """The benchmark: that its table says what was measured and no cut output passes; and its gate."""
 
-import pytest
 import bench as bench_tool
+import bench_where as where
+import pytest
 from hwlib import bench
 
 GATED = "page_hot_o0,page_batch_o0,page_storm"
@@ -149,3 +150,13 @@ def test_out_of_time_is_a_failure(iso):
     plan = bench.load()
     _, faults = bench_tool.run_machine(plan, "i1", bench.select(plan, "timer"), iso, 0.1)
     assert "no end within 0.1 s" in faults[0]
+
+
+def test_where_instructions_go():
+    functions = [(0x10, "a"), (0x20, "b"), (0x30, "c"), (0x40, "d"), (0x50, "end")]
+    assert where.ranges(functions, {"a", "b", "d"}) == [(0x10, 0x2F), (0x40, 0x4F)]
+    lines = ["Trace 0: 0x7f00 [00000000/0000000000000024/00c0b0/ff000201] b",
+             "Trace 0: 0x7f40 [00000000/0000000000000020/00c0b0/ff000201] b",
+             "Trace 0: 0x7f80 [00000000/000000000000001f/00c0b0/ff000201] a",
+             "qemu: something else", "Trace 0: 0x7f"]  # fmt: skip
+    assert where.by_function(lines, functions) == {"b": 2, "a": 1}

@@ -138,6 +138,13 @@ static void the_stack_longest_there_goes(struct ktest *t)
 	for (u32 i = STACKS * STACK; i >= STACK; i--)
 		ASSERT_TRUE(t, alloc_pages(GFP_KERNEL, 0) == page[i]);
 	EXPECT_EQ(t, pcp_nr_blocks(list), 0);
+
+	/* And a drain takes them all. */
+	for (u32 i = STACK; i <= STACKS * STACK; i++)
+		__free_pages(page[i], 0);
+	EXPECT_EQ(t, list->nr_cold, STACKS - 1);
+	EXPECT_EQ(t, drain_all_pages(), (STACKS - 1) * STACK + 1);
+	EXPECT_EQ(t, pcp_nr_blocks(list), 0);
 	expect_check_clean(t);
 }
 
