@@ -64,6 +64,7 @@
 /* A stack holds at most so much, and all CPUs' lists at most this share of a zone. */
 #define MAX_STACK_PAGES 64
 #define MAX_ZONE_SHARE  16
+#define MIN_STACKS      4
 #define MAX_COLD_STACKS 63 /* with the hot one 4096 pages: 16 MiB of an order */
 
 /* How long a drainer waits for an owner: far longer than interrupts can hold one up. */
@@ -299,15 +300,11 @@ static u64 list_pages(const struct zone *zone)
 	return zone->managed_pages / MAX_ZONE_SHARE / lists;
 }
 
-/*
- * What one stack may hold: a 2048th of the zone, so that a small one is not taken in two gulps, and at
- * most half of the list; a power of two, so that a refill is one block cut up.
- */
+/* What one of them may hold: a power of two, so that a refill is one block cut up. */
 static u32 stack_pages(const struct zone *zone)
 {
-	u64 pages = MIN(zone->managed_pages / 2048, list_pages(zone) / 2);
+	u64 pages = MIN(list_pages(zone) / MIN_STACKS, (u64)MAX_STACK_PAGES);
 
-	pages = MIN(pages, (u64)MAX_STACK_PAGES);
 	return pages ? (u32)1 << (63 - __builtin_clzll(pages)) : 0;
 }
 

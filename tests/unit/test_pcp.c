@@ -1,7 +1,7 @@
 /*
  * Per-CPU page lists: what goes where, when the zone is asked, who may have them.
  *
- * A machine of two nodes and four CPUs whose nodes are large enough for lists of 11 stacks of 32 pages.
+ * A machine of two nodes and four CPUs whose nodes are large enough for lists of 5 stacks of 64 pages.
  */
 #include "host.h"
 
@@ -20,8 +20,8 @@ static const struct host_machine machine = {
 	.cpu_nid = {0, 0, 1, 1},
 };
 
-#define STACK  32 /* a 2048th of 384 MiB in pages, rounded down to a power of two */
-#define STACKS 11 /* a 16th of the managed pages, by 4 CPUs, 4 orders and the stack, rounded down */
+#define STACK  64 /* the most there is */
+#define STACKS 5  /* a 16th of 384 MiB less the map, by 4 CPUs and 4 orders: 378 pages */
 
 static struct zone *normal(int nid)
 {
@@ -101,8 +101,8 @@ static void last_freed_first_out(struct ktest *t)
 }
 
 /*
- *	free  --> [ hot ] [ cold ] .. [ cold ]  --> the zone, when there are 11
- *	           page[10 * 32 ..]    page[0 ..]
+ *	free  --> [ hot ] [ cold ] .. [ cold ]  --> the zone, when there are 5
+ *	           page[4 * 64 ..]     page[0 ..]
  */
 static void the_stack_longest_there_goes(struct ktest *t)
 {
