@@ -40,7 +40,8 @@
 
 #define GFP       (GFP_ATOMIC | __GFP_NOWARN)
 #define MAX_POOL  16
-#define MAX_STACK 64 /* as in mm/pcp.c */
+#define MAX_STACK 64   /* as in mm/pcp.c */
+#define MAX_LIST  4096 /* all stacks of an order */
 #define TAG       0x7a6b5c4d3e2f1a0bull
 #define TAG_WORD  6  /* of struct page: free blocks use the first two */
 #define PERIOD    16 /* HOLD: held for half of so many instructions */
@@ -200,6 +201,19 @@ static u32 walk(const struct page *page, const struct pcp_list *list, const char
 	return nr;
 }
 
+/* Every cold stack is a full one. */
+static bool cold_is_as_it_says(const struct pcp_list *list)
+{
+	const struct page *top;
+	u32 nr = 0;
+
+	list_for_each_entry(top, &list->cold, pcp_stack) {
+		if (nr++ == list->nr_cold || walk(top, list, "cold") != list->capacity)
+			return false;
+	}
+	return nr == list->nr_cold;
+}
+
 static void look(void)
 {
 	u64 block = (u64)1 << stage.order, gone = stage.all_pages;
@@ -207,7 +221,7 @@ static void look(void)
 	if (!pcp_own(stage.list))
 		return; /* what it has now is the owner's to know */
 	if (walk(stage.list->hot, stage.list, "hot") != stage.list->nr_hot ||
-	    walk(stage.list->cold, stage.list, "cold") != stage.list->nr_cold)
+	    !cold_is_as_it_says(stage.list))
 		bad("the list is not as long as it says");
 	pcp_disown(stage.list);
 	/* At most one block is on its way between the stepped code and the lists. */
@@ -236,7 +250,8 @@ static void still_holds(void)
 
 	if (now->busy != 1)
 		bad("the list was disowned by who did not own it");
-	if (now->hot != kept->hot || now->cold != kept->cold || now->nr_hot != kept->nr_hot ||
+	if (now->hot != kept->hot || now->cold.next != kept->cold.next ||
+	    now->cold.prev != kept->cold.prev || now->nr_hot != kept->nr_hot ||
 	    now->nr_cold != kept->nr_cold || now->nr_frees != kept->nr_frees ||
 	    now->nr_from_zone != kept->nr_from_zone)
 		bad("the list was changed by who did not own it");
@@ -410,11 +425,11 @@ static void lists_half_full(void)
 	give(take());
 }
 
-/* Both stacks, to the brim. */
+/* All stacks, to the brim. */
 static void lists_full(void)
 {
-	static struct page *block[2 * MAX_STACK];
-	u32 nr = 0, want = 2 * stage.list->capacity;
+	static struct page *block[MAX_LIST];
+	u32 nr = 0, want = MIN(stage.list->capacity * (stage.list->max_cold + 1u), (u32)MAX_LIST);
 
 	while (nr < want && (block[nr] = take()) != NULL)
 		nr++;
@@ -426,7 +441,7 @@ static void lists_full(void)
 /* Are there lists, and is there memory enough for them to be used and filled? */
 static bool lists_are_used(void)
 {
-	u64 room = (u64)NR_PCP_ORDERS * 4 * MAX_STACK << PCP_MAX_ORDER;
+	u64 room = (u64)NR_PCP_ORDERS * MAX_LIST;
 
 	return stage.list->capacity > 0 &&
 	       stage.zone->nr_free_pages > stage.zone->fast_mark + room &&
