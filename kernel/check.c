@@ -106,7 +106,8 @@ static const struct kernel_invariant paging_invariants[] = {
 	{NULL, NULL, NULL},
 };
 
-static const struct kernel_invariant *const groups[] = {paging_invariants, cpu_invariants};
+static const struct kernel_invariant *const groups[] = {paging_invariants, cpu_invariants,
+						   thread_invariants};
 
 static const struct kernel_invariant *invariant(u32 i)
 {

@@ -18,7 +18,8 @@ struct kernel_invariant {
 };
 
 /* Each ends with an id of NULL. */
-extern const struct kernel_invariant cpu_invariants[]; /* check_cpus.c */
+extern const struct kernel_invariant cpu_invariants[];    /* check_cpus.c */
+extern const struct kernel_invariant thread_invariants[]; /* check_threads.c */
 
 /* One thing more has been looked at. */
 void check_item(struct check_run *run);

@@ -181,6 +181,8 @@ const struct monitor_command monitor_commands[] = {
 	{"cpus", "", "CPUs: number, APIC id, node, state, heartbeat, running thread", command_cpus,
 	 NULL, NULL},
 	{"irqs", "", "interrupts by CPU and kind", command_irqs, NULL, NULL},
+	{"threads", "", "threads: CPU, state, times run, time, and what they wait in",
+	 command_threads, NULL, NULL},
 	{"locks", "", "locks by name: taken, waited for, and in which order", command_locks, NULL,
 	 NULL},
 	{"meminfo", "", "memory in kB, in all and by node, as in Linux's /proc/meminfo",

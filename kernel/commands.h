@@ -31,6 +31,9 @@ void check_accounting(void);
 int command_cpus(int argc, char **argv);
 int command_irqs(int argc, char **argv);
 
+/* report_threads.c */
+int command_threads(int argc, char **argv);
+
 /* report_locks.c */
 int command_locks(int argc, char **argv);
 

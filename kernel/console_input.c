@@ -8,11 +8,9 @@
  * One thread uses this, the monitor's. The bytes come from the serial port's ring, which the
  * receive interrupt fills; a byte that does not fit here stays there.
  */
-#include <arch/irq.h>
 #include <kernel/monitor.h>
-#include <x86/machine.h>
+#include <mm/os_task.h>
 #include <x86/serial.h>
-#include <x86/time.h>
 
 #define CTRL_C      0x03
 #define AHEAD_BYTES 4096 /* a paste; behind more than that, Ctrl-C is not found */
@@ -62,18 +60,33 @@ bool monitor_interrupted(void)
 	return interrupted;
 }
 
-/*
- * Looking and going to sleep are one step with interrupts off: a byte that comes between them would
- * otherwise wait for the next tick. The tick bounds each sleep.
- */
-static int wait_for_byte(u64 deadline_ns)
+static struct os_wait_queue received;
+
+static void wake_reader(void)
 {
-	unsigned long flags = irq_save();
+	os_wake_all(&received);
+}
+
+void monitor_input_init(void)
+{
+	os_wait_queue_init(&received, "console input");
+	serial_set_receiver(wake_reader);
+}
+
+static bool take_byte(void *byte)
+{
+	int c = serial_getc();
+
+	*(int *)byte = c;
+	return c >= 0;
+}
+
+/* -1: none within the time. The thread sleeps meanwhile: the CPU is others'. */
+static int wait_for_byte(u64 timeout_ns)
+{
 	int c;
 
-	while ((c = serial_getc()) < 0 && time_since_entry_ns() < deadline_ns)
-		machine_idle();
-	irq_restore(flags);
+	os_wait(&received, take_byte, &c, timeout_ns);
 	return c;
 }
 
@@ -83,7 +96,7 @@ int monitor_wait_key(u32 timeout_ms)
 
 	if (ahead_head != ahead_tail)
 		return ahead[ahead_tail++ % AHEAD_BYTES];
-	c = wait_for_byte(time_since_entry_ns() + timeout_ms * NS_PER_MS);
+	c = wait_for_byte(timeout_ms * NS_PER_MS);
 	if (c == CTRL_C)
 		ctrl_c_came();
 	return c;
@@ -93,5 +106,5 @@ char monitor_next_byte(void)
 {
 	if (ahead_head != ahead_tail)
 		return ahead[ahead_tail++ % AHEAD_BYTES];
-	return (char)wait_for_byte(~0ull);
+	return (char)wait_for_byte(OS_WAIT_FOREVER);
 }

@@ -281,6 +281,8 @@ static void start_interrupts(void)
 	}
 	threads_init();
 	irq_restore(RFLAGS_IF);
+	threads_start_idle();
+	monitor_input_init();
 }
 
 /* Steps 9 to 13: on the final stack, in the final address space. */

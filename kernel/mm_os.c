@@ -4,11 +4,17 @@
  * Nothing is decided here. mm/ says what happened; printk and panic do the rest. os_panic() is not
  * here: like panic() it begins in panic_entry.asm, and comes to the same.
  */
+#include <arch/preempt.h>
 #include <base/assert.h>
 #include <base/format.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <kernel/thread.h>
 #include <mm/os.h>
+#include <mm/os_task.h>
+#include <x86/smp.h>
+
+#include "sched_internal.h"
 
 #define PLACE_BYTES 96
 
@@ -41,4 +47,43 @@ void assert_failed_entered(const struct trap_frame *frame, va_list args)
 	fmt = va_arg(args, const char *);
 	snprintf(place, sizeof(place), "assertion failed at %s:%d: ", file, line);
 	panic_at(frame, place, fmt, args);
+}
+
+/* --- Tasks and threads: waiting is in sync.c ------------------------------------------------------ */
+
+/* Before there are threads, what runs is alone, and may have everything. */
+struct os_task *os_current(void)
+{
+	static struct os_task boot = {.mems_allowed = ~(nodemask_t)0};
+	struct thread *current = thread_current();
+
+	return current ? &current->task : &boot;
+}
+
+bool os_in_interrupt(void)
+{
+	return in_interrupt();
+}
+
+bool os_may_sleep(void)
+{
+	const struct thread *current = thread_current();
+
+	return current && !current->idle && preemptible();
+}
+
+/* A thread of mm/ is one like any other. */
+struct os_thread *os_thread_start(const char *name, u32 cpu, void (*fn)(void *arg), void *arg)
+{
+	return (struct os_thread *)thread_start(name, cpu, fn, arg);
+}
+
+void os_thread_join(struct os_thread *thread)
+{
+	thread_join((struct thread *)thread);
+}
+
+int os_run_on_cpu(u32 cpu, void (*fn)(void *arg), void *arg)
+{
+	return smp_call(cpu, fn, arg);
 }

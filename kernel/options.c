@@ -84,7 +84,7 @@ static const struct option table[] = {
 	 .sentence = "what the min marks hold back; 0: computed from the size of RAM"},
 	{"lockcheck", OPTION_CHOICE, FIELD(lockcheck), .choices = "0|1",
 	 .default_note = "1 while tests run",
-	 .sentence = "check the order of locks and the interrupt state they are taken in"},
+	 .sentence = "check the order of locks, and interrupts where they are taken"},
 	{"mm.profile", OPTION_CHOICE, FIELD(profile), .choices = BEHAVIOURS,
 	 .default_text = "after", .sentence = "behaviour of all four mechanisms"},
 	{"mm.fallback", OPTION_CHOICE, FIELD(behaviour[MM_FALLBACK]), .choices = BEHAVIOURS,

@@ -29,6 +29,7 @@
 #include <base/format.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <kernel/thread.h>
 #include <mm/inspect.h>
 #include <x86/backtrace.h>
 #include <x86/machine.h>
@@ -160,8 +161,11 @@ static void print_other_cpus(u32 reported)
 		if (!frame) {
 			kprintf("CPU %u: did not answer\n", cpu);
 		} else {
-			kprintf("CPU %u: RSP %016llx  RFLAGS %08llx\n", cpu,
-				(unsigned long long)frame->rsp, (unsigned long long)frame->rflags);
+			const char *thread = thread_name_on_cpu(cpu);
+
+			kprintf("CPU %u: RSP %016llx  RFLAGS %08llx  thread '%s'\n", cpu,
+				(unsigned long long)frame->rsp, (unsigned long long)frame->rflags,
+				thread ? thread : "none");
 			print_frames(frame);
 		}
 		if (also[cpu][0])
@@ -223,6 +227,8 @@ static void first_panic(const struct trap_frame *frame, const char *prefix, cons
 	if (test_suite)
 		kprintf("while test %s.%s was running\n", test_suite, test_name);
 	print_registers(frame);
+	if (thread_name_on_cpu(about))
+		kprintf("thread '%s'\n", thread_name_on_cpu(about));
 	if (about != smp_processor_id())
 		kprintf("CPU %u, noticed by CPU %u\n", about, smp_processor_id());
 	kprintf("backtrace:\n");

@@ -15,10 +15,10 @@
 
 /* In the order of enum cpu_irq_kind. */
 static const char *const irq_names[NR_CPU_IRQ_KINDS] = {
-	[CPU_IRQ_TIMER] = "timer",       [CPU_IRQ_RESCHEDULE] = "resched",
-	[CPU_IRQ_CALL] = "call",         [CPU_IRQ_SHOOTDOWN] = "tlb",
-	[CPU_IRQ_SERIAL] = "serial",     [CPU_IRQ_NMI] = "nmi",
-	[CPU_IRQ_SPURIOUS] = "spurious", [CPU_IRQ_ERROR] = "error",
+	[CPU_IRQ_TIMER] = "timer",     [CPU_IRQ_RESCHEDULE] = "resched",
+	[CPU_IRQ_CALL] = "call",       [CPU_IRQ_SHOOTDOWN] = "tlb",
+	[CPU_IRQ_SERIAL] = "serial",   [CPU_IRQ_NMI] = "nmi",
+	[CPU_IRQ_SPURIOUS] = "stray",  [CPU_IRQ_ERROR] = "error",
 	[CPU_IRQ_UNKNOWN] = "unknown",
 };
 
@@ -64,7 +64,7 @@ int command_irqs(int argc, char **argv)
 		return command_usage(argc, argv, 1);
 	kprintf(" cpu");
 	for (u32 kind = 0; kind < NR_CPU_IRQ_KINDS; kind++)
-		kprintf(" %9s", irq_names[kind]);
+		kprintf(" %7s", irq_names[kind]);
 	kprintf("\n");
 	for_each_online_cpu(cpu) {
 		kprintf("%4u", cpu);
@@ -72,13 +72,13 @@ int command_irqs(int argc, char **argv)
 			u64 count = load_relaxed(&cpu_area(cpu)->irqs[kind]);
 
 			sum[kind] += count;
-			kprintf(" %9llu", (unsigned long long)count);
+			kprintf(" %7llu", (unsigned long long)count);
 		}
 		kprintf("\n");
 	}
 	kprintf(" all");
 	for (u32 kind = 0; kind < NR_CPU_IRQ_KINDS; kind++)
-		kprintf(" %9llu", (unsigned long long)sum[kind]);
+		kprintf(" %7llu", (unsigned long long)sum[kind]);
 	kprintf("\n");
 	return 0;
 }

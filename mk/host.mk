@@ -1,6 +1,6 @@
 # The host's tests: the same files of mm/ and the parsers, over tests/host's two seams.
 
-HOST_C := $(sort $(wildcard tests/host/*.c tests/unit/*.c mm/*.c) \
+HOST_C := $(sort $(wildcard tests/host/*.c tests/stress/*.c tests/unit/*.c mm/*.c) \
 	    $(filter-out kernel/acpi/tables.c,$(wildcard kernel/acpi/*.c)) \
 	    boot/multiboot2.c kernel/completion.c kernel/lib/glob.c kernel/lib/parse.c \
 	    kernel/line_editor.c kernel/lockcheck.c kernel/lockcheck_order.c kernel/map.c \
@@ -28,3 +28,24 @@ $(HBUILD)/asan/%.o: %.c $(HBUILD)/asan/flags | deps
 $(HBUILD)/tests-asan: $(ASAN_OBJ)
 	$(note) HOSTLD $@
 	$(Q)$(HOSTCC) $(ASAN_FLAGS) -o $@ $(ASAN_OBJ)
+
+# The same under ThreadSanitizer, for the suites with several CPUs (tests/qemu/test_host.py).
+TSAN_FLAGS := -fsanitize=thread
+TSAN_OBJ   := $(HOST_C:%.c=$(HBUILD)/tsan/%.o)
+
+HOST_TESTS += $(HBUILD)/tests-tsan
+
+$(HBUILD)/tsan/flags: FORCE | deps
+	$(call if-changed,$(HOSTCC) $(HOST_CFLAGS) $(TSAN_FLAGS) $(HOST_C) \
+		$(shell $(HOSTCC) --version 2>&1 | head -n 1))
+
+$(HBUILD)/tsan/%.o: %.c $(HBUILD)/tsan/flags | deps
+	$(note) HOSTCC 'tsan: $<'
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) $(TSAN_FLAGS) -MMD -MP -c $< -o $@
+
+-include $(TSAN_OBJ:.o=.d)
+
+$(HBUILD)/tests-tsan: $(TSAN_OBJ)
+	$(note) HOSTLD $@
+	$(Q)$(HOSTCC) $(TSAN_FLAGS) -o $@ $(TSAN_OBJ)

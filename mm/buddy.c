@@ -21,7 +21,15 @@
  * nonempty_orders has a bit for each order that has a block, so the search for the smallest
  * that fits is one instruction.
  *
- * Lock: the zone's, held by every caller. Nothing here takes another.
+ * Lock: the zone's, held by every caller. Nothing here takes another. Two kinds of words are read by
+ * others without it, and are therefore written by atomic stores, all relaxed:
+ *
+ *   nr_free_pages, nonempty_orders   hints for the marks: each by itself, nothing is concluded from it
+ *   a page's state, order            asked by a zone next door that merges (below), by a free that
+ *                                    checks its argument, by who looks. A block's content and links
+ *                                    go from one owner to the next by the lock or a list's ownership,
+ *                                    never by these bytes, so they release nothing
+ *
  * Source: Knowlton, "A fast storage allocator", CACM 8 (1965); Knuth, TAOCP vol. 1, 2.5.
  */
 #include "buddy.h"
@@ -34,6 +42,7 @@
 static inline void area_push(struct zone *zone, struct free_area *area, struct page *page,
 			     unsigned int order, u16 head)
 {
+	/* Relaxed, as all of these: see the top. */
 	store_relaxed(&page->head, head);
 	list_add(&page->free_link, &area->list);
 	if (area->nr_free++ == 0)
@@ -94,6 +103,7 @@ struct page *buddy_take_locked(struct zone *zone, unsigned int order)
 	if (!page)
 		return NULL;
 	split_down(zone, page, found, order);
+	/* Relaxed: the block goes to the caller, on this CPU. */
 	store_relaxed(&page->head, PAGE_HEAD(PAGE_ALLOCATED, order));
 	add_free_pages(zone, -((s64)1 << order));
 	return page;
@@ -107,6 +117,7 @@ static inline struct page *cut_up(struct page *page, unsigned int from_order, un
 
 	do {
 		piece -= (u64)1 << order;
+		/* Relaxed: the list that it goes to is owned. */
 		store_relaxed(&piece->head, PAGE_HEAD(PAGE_PCP, order));
 		piece->pcp_next = stack;
 		stack = piece;

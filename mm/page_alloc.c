@@ -233,6 +233,7 @@ static __always_inline struct page *alloc_hit(int nid, gfp_t gfp, unsigned int o
 	if (unlikely(order > PCP_MAX_ORDER || gfp & ~GFP_HIT_PATH || (u32)nid >= MAX_NUMNODES))
 		return NULL;
 	zone = first_zone[nid];
+	/* Relaxed: hints, as said above. */
 	if (unlikely(load_relaxed(&zone->nr_free_pages) <= load_relaxed(&zone->fast_mark)))
 		return NULL;
 	return pcp_alloc_hit(zone, order);

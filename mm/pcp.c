@@ -15,10 +15,10 @@
  * around the point where a stack is full leaves the zone alone, and what is flushed is what has been
  * lying longest. The page last freed is the next to be handed out, so its cache lines are warm.
  *
- * How many stacks follows the zone's size: keeping pages is what spares the work of merging them and
- * cutting them up again, several times that of a hit. Blocks on these lists are out of the zone's
+ * How many stacks follows the zone's size: what is kept need not be merged and cut up again, which is
+ * more work than the hit itself. Blocks on these lists are out of the zone's
  * free count and do not merge. They are in nobody's way as long as there is plenty, and three things
- * see to it that there is: below the high mark a list keeps one cold stack; a refill takes more than
+ * see to it that there is: below the high mark a list shrinks to one cold stack; a refill takes more than
  * is asked for only from what lies above that mark, so that near the marks every single page is
  * accounted to who asked for it; and before a request fails, drain_all_pages() gives back what all
  * CPUs have.
@@ -67,12 +67,24 @@
 #define MIN_STACKS      4
 #define MAX_COLD_STACKS 63 /* with the hot one 4096 pages: 16 MiB of an order */
 
-/* How long a drainer waits for an owner: far longer than interrupts can hold one up. */
-#define OWN_MAX_TURNS (1u << 22)
+/*
+ * How long a drainer waits for an owner: far longer than interrupts can hold one up. Both must have
+ * passed: an owner's CPU may be virtual, one of many, and not run for a while, and then time passes
+ * alone; or the waiter's is as slow as turns.
+ */
+#define OWN_MAX_NS    2000000000ull
+#define OWN_MAX_TURNS (1u << 16)
+/* A look at the clock every so many turns. */
+#define OWN_LOOK_TURNS (1u << 10)
 
 static struct per_cpu_pages nobody = {.list = {[0 ... NR_PCP_ORDERS - 1] = {.busy = 1}}};
 static bool started;
-static u32 closed; /* how many want the lists closed; atomic */
+/*
+ * How many want the lists closed; atomic, relaxed throughout. It is changed before the lists are gone
+ * through and read by who owns a list, and each list's ownership brings the order: who owns it after
+ * a closer sees the closer's count, and who owned it before is followed by the closer.
+ */
+static u32 closed;
 
 /* --- Between a list and its zone ------------------------------------------------------------ */
 
@@ -130,13 +142,16 @@ static void make_cold_hot(struct pcp_list *list)
 	list->nr_hot = list->capacity;
 }
 
-/* The hot stack is full; afterwards it is empty. How many stay decides the zone, if it is short. */
+/*
+ * The hot stack is full; afterwards it is empty. Of those that are too many in a short zone not all go
+ * now: two, where one comes, so that nobody keeps the CPU and the list for long.
+ */
 static void make_hot_cold(struct zone *zone, struct pcp_list *list, unsigned int order)
 {
 	bool is_short = load_relaxed(&zone->nr_free_pages) <= zone->watermark[WMARK_HIGH];
 	u32 most = is_short ? 1 : list->max_cold;
 
-	while (list->nr_cold >= most)
+	for (u32 flushed = 0; flushed < 2 && list->nr_cold >= most; flushed++)
 		flush_oldest_cold(zone, list, order);
 	list_add(&list->hot->pcp_stack, &list->cold);
 	list->nr_cold++;
@@ -223,10 +238,14 @@ bool pcp_free(struct zone *zone, struct page *page, unsigned int order)
  */
 static bool own_any(struct pcp_list *list)
 {
-	u32 turns = irqs_disabled() ? 1 : OWN_MAX_TURNS;
+	u64 start = arch_timestamp();
+	u32 turns = 0;
 
 	while (!pcp_own(list)) {
-		if (--turns == 0)
+		if (irqs_disabled())
+			return false;
+		if (++turns % OWN_LOOK_TURNS == 0 && turns >= OWN_MAX_TURNS &&
+		    arch_timestamp_to_ns(arch_timestamp() - start) >= OWN_MAX_NS)
 			return false;
 		cpu_relax();
 	}
@@ -283,6 +302,7 @@ u64 drain_all_pages(void)
 	for_each_zone(nid, zone) {
 		u64 drained = zone->managed_pages ? for_each_list(zone, drain_list) : 0;
 
+		/* Relaxed: a figure, and no lock is held. */
 		if (drained)
 			__atomic_fetch_add(&zone->events[PCP_DRAINED], drained, __ATOMIC_RELAXED);
 		pages += drained;
@@ -333,8 +353,9 @@ static void set_capacities(void)
 
 void pcp_close(void)
 {
-	if (__atomic_fetch_add(&closed, 1, __ATOMIC_RELAXED) == 0)
-		set_capacities();
+	__atomic_fetch_add(&closed, 1, __ATOMIC_RELAXED);
+	/* Also by who is not the first: the first may be at it still. */
+	set_capacities();
 }
 
 void pcp_open(void)
@@ -423,7 +444,10 @@ void pcp_disown_all(struct zone *zone)
 
 static void add_list(struct pcp_snapshot *out, struct pcp_list *list, unsigned int order)
 {
-	/* If it cannot be owned, a panic is better off with torn figures than without. */
+	/*
+	 * If it cannot be owned, a panic is better off with torn figures than without. Relaxed: then
+	 * each is a figure by itself; and if it is owned, nobody writes.
+	 */
 	bool owned = own_any(list);
 	u64 blocks = pcp_nr_blocks(list);
 	u64 capacity = (u64)load_relaxed(&list->capacity) * (load_relaxed(&list->max_cold) + 1u);

@@ -45,14 +45,14 @@ struct per_cpu_pages {
 	struct pcp_list list[NR_PCP_ORDERS];
 };
 
-/* Blocks on the list: a guess, to who does not own it. */
+/* Blocks on the list: a guess, to who does not own it. Relaxed: as add_list(). */
 static inline u64 pcp_nr_blocks(const struct pcp_list *list)
 {
 	return load_relaxed(&list->nr_hot) +
 	       (u64)load_relaxed(&list->nr_cold) * load_relaxed(&list->capacity);
 }
 
-/* Blocks taken from the list since boot: what came and is no longer there. */
+/* Blocks taken from the list since boot: what came and is no longer there. Relaxed: as add_list(). */
 static inline u64 pcp_nr_allocs(const struct pcp_list *list)
 {
 	return load_relaxed(&list->nr_from_zone) + load_relaxed(&list->nr_frees) -
@@ -103,6 +103,7 @@ static inline struct page *pcp_pop(struct pcp_list *list)
 /* An ALLOCATED block of the list's order. */
 static inline void pcp_push(struct pcp_list *list, struct page *page)
 {
+	/* Relaxed: as above. What the holder wrote is released with the list. */
 	store_relaxed(&page->state, PAGE_PCP);
 	page->pcp_next = list->hot;
 	list->hot = page;

@@ -60,8 +60,12 @@ static u64 lowered(u64 min, u32 alloc_flags)
 bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
 		       enum zone_type request_class, u32 alloc_flags)
 {
-	u64 free = __atomic_load_n(&zone->nr_free_pages, __ATOMIC_RELAXED);
-	u32 orders = __atomic_load_n(&zone->nonempty_orders, __ATOMIC_RELAXED);
+	/*
+	 * Relaxed: hints, which the zone's lock guards and the taker looks at again under it. Each is
+	 * one word and whole; that the two may not belong together costs at most a wrong guess.
+	 */
+	u64 free = load_relaxed(&zone->nr_free_pages);
+	u32 orders = load_relaxed(&zone->nonempty_orders);
 	u64 others = ((u64)1 << order) - 1; /* pages of the request but the last */
 	u64 min = unlikely(alloc_flags) ? lowered(mark, alloc_flags) : mark;
 
@@ -133,6 +137,7 @@ void watermark_setup(u64 min_free_kbytes)
 	for_each_zone(nid, zone) {
 		watermark_compute(zone, min_free_kbytes, zone->watermark);
 		lowmem_reserve_compute(zone, zone->lowmem_reserve);
+		/* Relaxed: a hint of one word for the hit path, which reads nothing else by it. */
 		store_relaxed(&zone->fast_mark, zone->watermark[WMARK_LOW] +
 							zone->lowmem_reserve[ZONE_NORMAL] +
 							((u64)1 << PCP_MAX_ORDER) - 1);

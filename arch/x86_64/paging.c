@@ -239,22 +239,37 @@ uintptr_t paging_map_stack(u32 slot, phys_addr_t phys)
 		   "stack slot %u, memory at 0x%lx", slot, phys);
 	ASSERT_MSG(pagetable_is_free(&kernel_tables, low, STACK_BYTES), "stack slot %u is taken",
 		   slot);
-	must_map(low, phys, STACK_BYTES, RIGHTS_WRITE, LEVEL_4K);
-	return top;
+	/* Its pages are in one table: there is one, or nothing is mapped. */
+	return map(low, phys, STACK_BYTES, RIGHTS_WRITE, LEVEL_4K) ? 0 : top;
+}
+
+static uintptr_t slot_low(u32 slot)
+{
+	return slot_base(slot) + STACK_SLOT_BYTES - STACK_BYTES;
+}
+
+void paging_unmap_stacks(const u32 *slots, u32 nr)
+{
+	unsigned long flags = spin_lock_irqsave(&tables_lock);
+
+	for (u32 i = 0; i < nr; i++) {
+		u64 span;
+
+		ASSERT_MSG(pagetable_lookup(&kernel_tables, slot_low(slots[i]), &span),
+			   "stack slot %u is empty", slots[i]);
+		pagetable_unmap(&kernel_tables, slot_low(slots[i]), STACK_BYTES);
+	}
+	spin_unlock_irqrestore(&tables_lock, flags);
+	/* More than one are too far from each other to be flushed page by page. */
+	tlb_shootdown(slot_low(slots[0]), nr == 1 ? STACK_BYTES : STACK_WINDOW_BYTES);
 }
 
 phys_addr_t paging_unmap_stack(u32 slot)
 {
-	uintptr_t low = slot_base(slot) + STACK_SLOT_BYTES - STACK_BYTES;
-	unsigned long flags;
 	phys_addr_t phys;
-	bool mapped = paging_translate(low, &phys);
 
-	ASSERT_MSG(mapped, "stack slot %u is empty", slot);
-	flags = spin_lock_irqsave(&tables_lock);
-	pagetable_unmap(&kernel_tables, low, STACK_BYTES);
-	spin_unlock_irqrestore(&tables_lock, flags);
-	tlb_shootdown(low, STACK_BYTES);
+	paging_translate(slot_low(slot), &phys);
+	paging_unmap_stacks(&slot, 1);
 	return phys;
 }
 

@@ -23,6 +23,7 @@
 
 #include <arch/cpu.h>
 #include <arch/irq.h>
+#include <base/atomic.h>
 #include <base/format.h>
 
 #define COM1                 0x3f8
@@ -64,6 +65,7 @@ static u64 lost;            /* since the boot */
  * Free-running indices, modulo RING_BYTES. */
 static u8 ring[RING_BYTES];
 static u32 ring_head, ring_tail;
+static void (*receiver)(void);
 static bool interrupt_wanted; /* receive interrupts have been enabled */
 
 void serial_init(void)
@@ -207,7 +209,17 @@ void serial_enable_interrupt(void)
 	irq_restore(flags);
 }
 
+void serial_set_receiver(void (*fn)(void))
+{
+	/* Relaxed: the boot CPU's interrupt is the only reader, and it may miss one byte or not. */
+	store_relaxed(&receiver, fn);
+}
+
 void serial_handle_interrupt(void)
 {
+	void (*fn)(void) = load_relaxed(&receiver);
+
 	drain_receiver();
+	if (fn && ring_head != ring_tail)
+		fn();
 }

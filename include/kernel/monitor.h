@@ -49,8 +49,11 @@ int lowest_free_handle(void);
  * whatever loops; what it prints from then on is dropped.
  */
 bool monitor_interrupted(void);
-/* The next byte typed, or -1 when the time is over. Ctrl-C also interrupts. Idles the CPU. */
+/* The next byte typed, or -1 when the time is over. Ctrl-C also interrupts. May sleep. */
 int monitor_wait_key(u32 timeout_ms);
+
+/* Who waits for input sleeps until it comes. Once, when there are threads. */
+void monitor_input_init(void);
 
 /* --- Between the monitor's files ------------------------------------------------------------- */
 

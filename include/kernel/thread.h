@@ -12,8 +12,8 @@
  *
  * Invariants (check: THREAD-*), all under the run queue's lock:
  *   THREAD-1  a RUNNABLE thread is on its CPU's run queue exactly once, any other on none
- *   THREAD-2  each CPU has exactly one RUNNING thread, its current one; the idle thread is on no queue
- *   THREAD-3  a SLEEPING thread with a deadline is on its CPU's timer list, which is sorted
+ *   THREAD-2  each CPU has exactly one RUNNING thread, its current one; its idle thread is on no queue
+ *   THREAD-3  a SLEEPING thread with a deadline is on its CPU's list of sleepers, which is sorted
  *   THREAD-4  the canary at the lower end of each thread's stack stands
  */
 #ifndef KERNEL_THREAD_H
@@ -32,29 +32,39 @@ enum thread_state {
 	NR_THREAD_STATES
 };
 
-/* The boot CPU's: makes what runs now its first thread, `main`, and starts the idle thread. */
+#define THREAD_NAME_BYTES 24
+
+/* The boot CPU's: what runs now becomes its first thread, `main`. Interrupts off. */
 void threads_init(void);
-/* Any other CPU's: what runs now becomes its idle thread. */
+/* And then, with interrupts on, what it runs when that sleeps. Before anybody may sleep. */
+void threads_start_idle(void);
+/* Any other CPU's: what runs now becomes its idle thread. Interrupts off. */
 void threads_init_cpu(void);
 
-/* NULL: no memory, no stack slot, no such CPU. May sleep. The caller joins it, or detaches it. */
+/* NULL, and a line in the log: no memory, too many threads, no such CPU. May sleep. */
 struct thread *thread_start(const char *name, u32 cpu, void (*fn)(void *arg), void *arg);
-void thread_detach(struct thread *thread); /* nobody will join: it frees itself */
-void thread_join(struct thread *thread);   /* may sleep */
+/* Waits for its end and frees it: each thread but main and the idle ones is joined once. May sleep. */
+void thread_join(struct thread *thread);
+/* Threads that have ended leave their memory to the next; gives it back to the allocator. May sleep. */
+void threads_release_spares(void);
+u32 threads_nr_spares(void);
+/* As returning from the thread's function. No mutex may be held. */
 _Noreturn void thread_exit(void);
 
+/* NULL before there are threads. */
 struct thread *thread_current(void);
 const char *thread_name(const struct thread *thread);
-void thread_yield(void);
-void thread_sleep_ns(u64 ns); /* at least; may sleep, as it says */
+void thread_yield(void);      /* to those who are runnable; may sleep, as it were */
+void thread_sleep_ns(u64 ns); /* at least; a tick is as fine as it gets. May sleep, as it says */
 
 /*
- * Reports, with the caller's site, if this context must not sleep. In everything that may sleep,
- * also when it does not need to this time.
+ * Panics, with the caller's site, if this context must not sleep: an interrupt, interrupts or
+ * preemption disabled, a spinlock held. In everything that may sleep, also when it does not need to
+ * this time.
  */
 void might_sleep(void);
 
-/* --- For interrupts ------------------------------------------------------------------------ */
+/* --- For interrupts and reports -------------------------------------------------------------- */
 
 void sched_tick(void); /* each CPU's timer interrupt: time slice, sleepers */
 
@@ -62,12 +72,17 @@ struct thread_info {
 	u32 id, cpu;
 	enum thread_state state;
 	bool idle;
-	char name[24];
+	char name[THREAD_NAME_BYTES];
 	u64 runs, ran_ns;    /* times switched to, time on the CPU */
 	uintptr_t wait_site; /* SLEEPING: who called os_wait() */
-	u64 deadline_ns;     /* SLEEPING: when it wakes by itself, 0: never */
+	u64 deadline_ns;     /* SLEEPING: when it wakes by itself, since entry; 0: never */
 };
-/* The i-th thread by id; false past the end. */
+/* The i-th thread, by id; false past the end. Not in an interrupt. */
 bool thread_describe(u32 i, struct thread_info *out);
+const char *thread_state_name(enum thread_state state);
+
+/* For a panic, without locks: who runs on that CPU; whose stack this slot is. NULL: nobody known. */
+const char *thread_name_on_cpu(u32 cpu);
+const char *thread_name_of_stack(u32 slot);
 
 #endif

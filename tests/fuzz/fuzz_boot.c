@@ -40,8 +40,8 @@
 /* --- Seam 1 --------------------------------------------------------------------------------- */
 
 char *host_direct_map, *host_vmemmap;
-_Thread_local bool host_irqs_disabled;
-_Thread_local u32 host_cpu;
+_Thread_local bool host_irqs_disabled, host_in_interrupt;
+_Thread_local u32 host_cpu, host_preempt_count;
 
 static u8 map_page_used[MAP_BYTES / PAGE_SIZE];
 
@@ -83,6 +83,15 @@ int arch_map_vmemmap(uintptr_t virt, phys_addr_t phys, u64 size_bytes)
 		map_page_used[page] = 1;
 	}
 	return 0;
+}
+
+/* One CPU, one thread. */
+void host_irqs_came_on(void)
+{
+}
+
+void host_preemption_came_on(void)
+{
 }
 
 void cpu_relax(void)

@@ -11,7 +11,6 @@
 #include <arch/cpu.h>
 #include <arch/page.h>
 #include <base/errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -86,11 +85,6 @@ int arch_map_vmemmap(uintptr_t virt, phys_addr_t phys, u64 size_bytes)
 	}
 	map_file(host_vmemmap + (virt - VMEMMAP_BASE), size_bytes, phys);
 	return 0;
-}
-
-void cpu_relax(void)
-{
-	sched_yield();
 }
 
 u64 arch_timestamp(void)

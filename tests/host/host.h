@@ -47,8 +47,18 @@ void host_log_clear(void);
 /* Runs fn(arg) in a process of its own; it must panic with this text in its message. */
 void expect_panic(struct ktest *t, void (*fn)(void *arg), void *arg, const char *text);
 
-/* Says that this thread is in an interrupt, to the lock checker. */
+/* --- CPUs ---------------------------------------------------------------------------------- */
+
+/* Is this thread an interrupt? Tests may say so. */
 extern _Thread_local bool host_in_interrupt;
+
+/*
+ * Runs fn(arg) as an interrupt of that CPU, and returns when it is done. By any thread, with
+ * interrupts on.
+ */
+void host_interrupt(u32 cpu, void (*fn)(void *arg), void *arg);
+/* How often a thread got that CPU. */
+u64 host_cpu_switches(u32 cpu);
 
 /* --- Between the parts of the harness ------------------------------------------------------ */
 

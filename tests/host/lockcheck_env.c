@@ -1,9 +1,8 @@
 /* The lock checker on the host: a context for each thread, since several may play one CPU. */
-#include "host.h"
+#include <arch/preempt.h>
 
 #include "kernel/lockcheck_internal.h"
 
-_Thread_local bool host_in_interrupt;
 static _Thread_local struct lockcheck_context context;
 
 struct lockcheck_context *lockcheck_context(void)

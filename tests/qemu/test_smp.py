@@ -172,7 +172,8 @@ def report(outcome):
 
 def others(rest):
     """CPU -> its frames, by function."""
-    found = re.findall(rf"^CPU (\d+): RSP \w+  RFLAGS \w+\n((?:{FRAME})+)", rest, re.MULTILINE)
+    head = r"^CPU (\d+): RSP \w+  RFLAGS \w+  thread '[^']+'\n"
+    found = re.findall(rf"{head}((?:{FRAME})+)", rest, re.MULTILINE)
     return {int(cpu): re.findall(r"\] ([\w.]+)\+", frames) for cpu, frames in found}
 
 

@@ -173,7 +173,7 @@ static void a_full_stack_keeps_the_zone_out(struct ktest *t)
 }
 
 /*
- * Where a zone is short, its CPUs keep one cold stack and give back the others:
+ * Where a zone is short, its CPUs come to keep one cold stack and give back the others:
  *
  *	free pages   high - 3 stacks ........ high      five stacks freed: three go to the zone,
  *	to the zone     third   fourth   fifth          one is cold, one hot
@@ -350,6 +350,30 @@ static void closed_lists_stay_empty(struct ktest *t)
 	expect_check_clean(t);
 }
 
+/*
+ * A drainer that may wait does so by the clock: an owner that the host does not run for a while comes
+ * back. One that never does is left out, and counted.
+ */
+static void a_lost_owner_is_waited_for_a_while(struct ktest *t)
+{
+	struct pcp_list *list;
+	u64 busy, start, ns;
+
+	host_machine_boot(&machine);
+	__free_pages(alloc_pages(GFP_KERNEL, 0), 0);
+	list = list_of(0, 2, 1);
+	busy = event(0, PCP_BUSY);
+	ASSERT_TRUE(t, pcp_own(list));
+	start = arch_timestamp();
+	EXPECT_EQ(t, drain_all_pages(), STACK);
+	ns = arch_timestamp_to_ns(arch_timestamp() - start);
+	EXPECT_MSG(t, ns >= 1500000000ull && ns < 30000000000ull, "waited %llu ns",
+		   (unsigned long long)ns);
+	EXPECT_EQ(t, event(0, PCP_BUSY), busy + 1);
+	pcp_disown(list);
+	expect_check_clean(t);
+}
+
 /* A CPU that nobody knew of at boot works without lists. */
 static void an_unknown_cpu_has_none(struct ktest *t)
 {
@@ -451,6 +475,7 @@ static const struct ktest_case cases[] = {
 	KTEST(a_failing_request_gets_it_back),
 	KTEST(no_hoarding_near_the_marks),
 	KTEST(closed_lists_stay_empty),
+	KTEST(a_lost_owner_is_waited_for_a_while),
 	KTEST(an_unknown_cpu_has_none),
 	KTEST(misplaced_pages_are_counted),
 	KTEST(misuse_is_named),

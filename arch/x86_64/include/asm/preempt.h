@@ -55,6 +55,15 @@ static inline bool preemptible(void)
 	return preempt_depth() == 0 && !irqs_disabled() && !in_interrupt();
 }
 
+/* The switch that was wanted is being made. Interrupts off. */
+static inline void preempt_unwant(void)
+{
+	__asm__ volatile("orl %0, %%gs:%c1"
+			 :
+			 : "i"(PREEMPT_NOT_WANTED), "i"(CPU_AREA_PREEMPT)
+			 : "memory", "cc");
+}
+
 /* A switch is wanted on this CPU: the next preempt_enable() or end of an interrupt obeys. */
 static inline void preempt_want(void)
 {

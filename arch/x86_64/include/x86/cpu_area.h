@@ -65,7 +65,7 @@ struct cpu_area {
 	u64 heartbeat;
 	u64 irqs[NR_CPU_IRQ_KINDS];
 
-	struct run_queue *run_queue; /* kernel/sched.c */
+	struct run_queue *run_queue; /* kernel/sched.c; NULL: no threads yet */
 
 	uintptr_t stack_top; /* of the stack it begins on */
 	bool away;           /* its node had no memory left: some of its own is another node's */
@@ -73,6 +73,17 @@ struct cpu_area {
 	u64 gdt[NR_GDT_ENTRIES];
 	struct tss tss;
 };
+
+/* The area has a page to itself; from here on it is the kernel's, cleared: the CPU's run queue. */
+#define CPU_AREA_KERNEL_OFFSET 2048
+#define CPU_AREA_KERNEL_BYTES  2048
+_Static_assert(sizeof(struct cpu_area) <= CPU_AREA_KERNEL_OFFSET,
+	       "the kernel's part comes after it");
+
+static inline void *cpu_area_kernel_part(struct cpu_area *area)
+{
+	return (u8 *)area + CPU_AREA_KERNEL_OFFSET;
+}
 
 _Static_assert(__builtin_offsetof(struct cpu_area, self) == CPU_AREA_SELF, "asm/percpu.h");
 _Static_assert(__builtin_offsetof(struct cpu_area, cpu) == CPU_AREA_CPU, "asm/percpu.h");

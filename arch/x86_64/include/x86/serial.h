@@ -14,8 +14,10 @@ void serial_write(const char *bytes, size_t len);
 u64 serial_flush(void);
 int serial_getc(void); /* next byte received, or -1 */
 
-/* Received bytes raise IRQ4 from now on, which ends machine_idle(). */
+/* Received bytes raise IRQ4 from now on. */
 void serial_enable_interrupt(void);
+/* Called in that interrupt when there is something to read. */
+void serial_set_receiver(void (*fn)(void));
 void serial_handle_interrupt(void); /* from the IRQ4 handler, interrupts off */
 
 #endif

@@ -37,5 +37,10 @@ void legacy_tick_stop(void);
 void cpu_is_alive(void);
 /* Called from the boot CPU's tick, interrupts off, with the interrupted frame; NULL: nobody. */
 void tick_set_handler(void (*fn)(const struct trap_frame *frame));
+/*
+ * Called by each CPU in its tick, with interrupts off; NULL: nobody is. Who takes it away calls all CPUs
+ * afterwards: then none is in it any more.
+ */
+void tick_set_hook(void (*fn)(void));
 
 #endif

@@ -10,10 +10,24 @@
 
 #include <base/types.h>
 
-#define PAGE_SHIFT         12
-#define PAGE_SIZE          4096UL
-#define LARGE_PAGE_SIZE    0x200000UL
+#define PAGE_SHIFT      12
+#define PAGE_SIZE       4096UL
+#define LARGE_PAGE_SIZE 0x200000UL
+
+/* ThreadSanitizer leaves a program 3 TiB, in pieces; so fake machines are smaller under it. */
+#ifdef __has_feature
+#define HOST_TSAN __has_feature(thread_sanitizer)
+#elif defined(__SANITIZE_THREAD__)
+#define HOST_TSAN 1
+#else
+#define HOST_TSAN 0
+#endif
+
+#if HOST_TSAN
+#define PHYS_ADDR_BITS_MAX 36
+#else
 #define PHYS_ADDR_BITS_MAX 42
+#endif
 
 extern char *host_direct_map, *host_vmemmap;
 

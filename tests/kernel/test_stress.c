@@ -1,0 +1,82 @@
+/*
+ * The stress of tests/stress/ in the kernel: threads and timer interrupts of all CPUs at once.
+ *
+ * The number of operations follows the number of CPUs, since under QEMU's TCG they share the host's:
+ * what is done in all grows by little.
+ */
+#include <base/atomic.h>
+#include <kernel/thread.h>
+#include <mm/os_task.h>
+#include <x86/smp.h>
+#include <x86/trap.h>
+
+#include "../stress/stress.h"
+
+#define OPERATIONS       8000u /* in all */
+#define LEAST_OPERATIONS 150u  /* of a thread: each kind comes */
+#define LIMIT_SECONDS    180   /* sixty-four CPUs on two of the host's */
+
+static struct stress *ticked; /* atomic: set while nobody looks */
+
+static void hook(void)
+{
+	/* Acquire: with what it points to. */
+	stress_from_interrupt(load_acquire(&ticked));
+}
+
+static void begin_ticks(struct stress *s)
+{
+	store_release(&ticked, s);
+	tick_set_hook(hook);
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void end_ticks(struct stress *s)
+{
+	u32 cpu;
+
+	(void)s;
+	tick_set_hook(NULL);
+	for_each_online_cpu(cpu)
+		os_run_on_cpu(cpu, nothing, NULL);
+}
+
+static struct stress_plan all_cpus(const struct ktest *t)
+{
+	struct stress_plan plan = {.seed = t->seed, .max_order = 8};
+	u32 cpu;
+
+	plan.threads_per_cpu = nr_cpus_online() <= 16 ? 2 : 1;
+
+	for_each_online_cpu(cpu)
+		plan.cpus |= (u64)1 << cpu;
+	plan.operations =
+		MAX(OPERATIONS / (nr_cpus_online() * plan.threads_per_cpu), LEAST_OPERATIONS);
+	return plan;
+}
+
+static void every_page_comes_back(struct ktest *t)
+{
+	struct stress_plan plan = all_cpus(t);
+
+	stress_case(t, &plan, begin_ticks, end_ticks);
+}
+
+static void a_doubled_page_is_seen(struct ktest *t)
+{
+	struct stress_plan plan = all_cpus(t);
+
+	plan.operations = 150;
+	plan.fault_at = 75;
+	stress_case_fault(t, &plan);
+}
+
+static const struct ktest_case cases[] = {
+	KTEST_SLOW(every_page_comes_back, LIMIT_SECONDS),
+	KTEST_SLOW(a_doubled_page_is_seen, LIMIT_SECONDS),
+};
+KTEST_SUITE(stress, cases);
