@@ -15,10 +15,10 @@
  * around the point where a stack is full leaves the zone alone, and what is flushed is what has been
  * lying longest. The page last freed is the next to be handed out, so its cache lines are warm.
  *
- * How many stacks follows the zone's size: keeping pages is what spares the work of merging them and
- * cutting them up again, several times that of a hit. Blocks on these lists are out of the zone's
+ * How many stacks follows the zone's size: what is kept need not be merged and cut up again, which is
+ * more work than the hit itself. Blocks on these lists are out of the zone's
  * free count and do not merge. They are in nobody's way as long as there is plenty, and three things
- * see to it that there is: below the high mark a list keeps one cold stack; a refill takes more than
+ * see to it that there is: below the high mark a list shrinks to one cold stack; a refill takes more than
  * is asked for only from what lies above that mark, so that near the marks every single page is
  * accounted to who asked for it; and before a request fails, drain_all_pages() gives back what all
  * CPUs have.
@@ -149,13 +149,16 @@ static void make_cold_hot(struct pcp_list *list)
 	list->nr_hot = list->capacity;
 }
 
-/* The hot stack is full; afterwards it is empty. How many stay decides the zone, if it is short. */
+/*
+ * The hot stack is full; afterwards it is empty. Of those that are too many in a short zone not all go
+ * now: two, where one comes, so that nobody keeps the CPU and the list for long.
+ */
 static void make_hot_cold(struct zone *zone, struct pcp_list *list, unsigned int order)
 {
 	bool is_short = load_relaxed(&zone->nr_free_pages) <= zone->watermark[WMARK_HIGH];
 	u32 most = is_short ? 1 : list->max_cold;
 
-	while (list->nr_cold >= most)
+	for (u32 flushed = 0; flushed < 2 && list->nr_cold >= most; flushed++)
 		flush_oldest_cold(zone, list, order);
 	list_add(&list->hot->pcp_stack, &list->cold);
 	list->nr_cold++;

@@ -173,7 +173,7 @@ static void a_full_stack_keeps_the_zone_out(struct ktest *t)
 }
 
 /*
- * Where a zone is short, its CPUs keep one cold stack and give back the others:
+ * Where a zone is short, its CPUs come to keep one cold stack and give back the others:
  *
  *	free pages   high - 3 stacks ........ high      five stacks freed: three go to the zone,
  *	to the zone     third   fourth   fifth          one is cold, one hot
