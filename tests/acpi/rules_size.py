@@ -65,6 +65,22 @@ def many_cpus(subject):
 
 
 @rule
+def many_empty_sockets(subject):
+    """600 disabled CPUs and 600 empty ranges before what is there: they are left out first."""
+    if subject.name != "two":
+        return False
+    srat, apic = subject.srat, subject.apic
+    in_madt = [entry for entry in apic.entries if entry[0] in (0, 9)]
+    dropped = [600 + len(entries) - MAX_ENTRIES
+               for entries in (srat.cpus(), srat.memory(), in_madt)]
+    srat.entries = ([x2apic_cpu_entry(77, 5000 + number, 0) for number in range(600)]
+                    + [memory_entry(77, 0, 0, 0) for _ in range(600)] + srat.entries)
+    apic.entries = [x2apic_entry(5000 + number, number, 0) for number in range(600)] + apic.entries
+    subject.note(f"SRAT: {dropped[0] + dropped[1]} entries more than fit")
+    subject.note(f"MADT: {dropped[2]} CPUs more than fit")
+
+
+@rule
 def many_ranges(subject):
     """600 ranges of 1 MiB, every second one missing: 512 are kept."""
     if subject.name != "two":
