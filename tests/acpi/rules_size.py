@@ -59,7 +59,7 @@ def many_cpus(subject):
     subject.expect["cpus"] = [{"apic_id": number, "node": number & 1}
                               for number in range(MAX_APIC_ID + 1)]
     too_high = MAX_ENTRIES - MAX_APIC_ID - 1
-    subject.note(f"{too_high} CPUs have APIC ids above {MAX_APIC_ID} .first: {MAX_APIC_ID + 1}.")
+    subject.note(f"{too_high} CPUs with an APIC id above {MAX_APIC_ID} .first: {MAX_APIC_ID + 1}.")
     subject.note("SRAT: 88 entries more than fit")
     subject.note("MADT: 88 CPUs more than fit")
 
@@ -91,4 +91,4 @@ def many_ranges(subject):
     subject.expect["ranges"] = [kit.topology_range(2 * number * MIB, (2 * number + 1) * MIB, number & 1)
                                 for number in range(MAX_ENTRIES)]
     subject.note("SRAT: 88 entries more than fit")
-    subject.note("2 nodes .first: 0. have others' memory between")
+    subject.note("2 nodes .first: 0. with others' memory between")
