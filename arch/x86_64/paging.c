@@ -49,9 +49,10 @@
 
 #include "pagetable.h"
 
-#define BOOT_MAPPED_BYTES  GiB(4)
+#define BOOT_MAPPED_BYTES GiB(4)
 
-#define MAX_EARLY_FIRMWARE 96
+/* As many ACPI tables as are read, and their lists, each in a place of its own. */
+#define MAX_EARLY_FIRMWARE 288
 #define NR_BOOT_TABLES     8
 
 /* The final tables; root is 0 until paging_init(). Changed under tables_lock. */

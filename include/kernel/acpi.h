@@ -14,7 +14,7 @@
 #include <mm/numa.h>
 
 #define ACPI_HEADER_BYTES 36
-#define ACPI_MAX_TABLES   64
+#define ACPI_MAX_TABLES   256 /* servers have dozens of SSDTs, and SRAT may be the last */
 #define ACPI_MAX_CPUS     NUMA_MAX_CPUS
 #define ACPI_MAX_MEMORY   NUMA_MAX_RANGES
 

@@ -26,7 +26,6 @@
  * are more than the topology holds, what is left is RAM without a range, and numa_init() gives it
  * to the node of the range below.
  */
-#include <arch/page.h>
 #include <base/format.h>
 
 #include "topology_internal.h"
@@ -207,7 +206,7 @@ static void note_entries(const struct acpi_srat *srat, const struct numa_topolog
 		nr_hotplug += m->hotplug;
 		nr_cut += ram_end(m) - m->base < m->length;
 		nr_repeated += repeats(srat, topology, i);
-		nr_in_page += !IS_ALIGNED(m->base | ram_end(m), PAGE_SIZE);
+		nr_in_page += !IS_ALIGNED(m->base | ram_end(m), PAGE_BYTES);
 	}
 	if (nr_hotplug)
 		topology_note(notes, "SRAT: %u hot-pluggable range%s: RAM where the map has it",

@@ -295,6 +295,16 @@ def test_boot_with_tables_above_4_gib(build, boot_machine):
     check_boot(machine, output)
 
 
+def test_boot_with_two_hundred_tables(build, boot_machine):
+    """Servers have an SSDT for each socket and device; SRAT is found behind all of them."""
+    machine = kit.load("two", build)
+    ssdt = b"SSDT" + (36).to_bytes(4, "little") + bytes(28)
+    ssdt = ssdt[:9] + bytes([-sum(ssdt) & 0xFF]) + ssdt[10:]
+    tables = [(f"ssdt{number}", ssdt) for number in range(200)] + machine.tables
+    check_boot(machine, boot_by_firmware(
+        machine, boot_machine, lambda where: inject.write_firmware_files(where, tables)))
+
+
 @pytest.mark.parametrize("rule", ["srat-two-of-them", "srat-bad-checksum", "apic-bad-checksum"])
 def test_boot_by_firmware(rule, build, boot_machine):
     """What GRUB might have repaired: SeaBIOS places these as they are."""
