@@ -68,11 +68,13 @@ FIRMWARE ?= bios
 ACCEL    ?= tcg
 # Of 127.0.0.1, for `make debug` and `make gdb`.
 DEBUG_PORT ?= 1234
+# A file for COM2: trace records, for tools/trace.py.
+TRACE ?=
 export HIGHWATER_CMDLINE   := $(value CMDLINE)
 export HIGHWATER_QEMUEXTRA := $(value QEMUEXTRA)
 
 launch = $(PYTHON) -B tools/launch.py --iso $(ISO) --topology '$(TOPOLOGY)' \
-	 --firmware '$(FIRMWARE)' --accel '$(ACCEL)'
+	 --firmware '$(FIRMWARE)' --accel '$(ACCEL)' $(if $(TRACE),--trace '$(TRACE)')
 
 .PHONY: run
 run: $(ISO) ## Build the ISO and boot it in QEMU; Ctrl-A X leaves
@@ -129,6 +131,7 @@ help: ## This list
 	@echo "  TOPOLOGY=name    a machine of tests/topologies/: $(sort $(basename $(notdir $(wildcard tests/topologies/*.toml))))"
 	@echo "  CMDLINE='...'    the kernel's command line, for example CMDLINE='run=\"numa; buddyinfo\"'"
 	@echo "  FIRMWARE=bios|uefi  ACCEL=tcg|kvm  QEMUEXTRA='...'  TESTS='-k name'  BENCH=GLOB  DEBUG_PORT=n"
+	@echo "  TRACE=file       where \`trace on\` records to, for tools/trace.py"
 	@echo "  CC=clang  CROSS_COMPILE=prefix-  V=1 (show commands)"
 
 .PHONY: FORCE

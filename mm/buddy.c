@@ -35,6 +35,7 @@
 #include "buddy.h"
 
 #include <base/assert.h>
+#include <mm/trace.h>
 
 /* --- Free areas ---------------------------------------------------------------------------- */
 
@@ -66,6 +67,34 @@ static inline void area_remove(struct zone *zone, struct free_area *area, struct
 static void add_free_pages(struct zone *zone, s64 pages)
 {
 	store_relaxed(&zone->nr_free_pages, zone->nr_free_pages + (u64)pages);
+}
+
+/* --- Tracing -------------------------------------------------------------------------------- */
+
+/*
+ * Out of line, from what the callers have at hand anyway, and where nothing is left to do: so they pay
+ * a look at trace_enabled and, being leaves, not a register more.
+ */
+
+/* Returns the page, so that the caller need not keep it. */
+static __noinline struct page *trace_split(const struct zone *zone, struct page *page,
+					   unsigned int from_order, unsigned int order)
+{
+	if (from_order > order)
+		trace(TRACE_ZONE_SPLIT, .id = page_to_pfn(page), .arg = order,
+		      .nid = (u16)zone->nid, .order = (u8)from_order, .zone = (u8)zone->type);
+	return page;
+}
+
+/* After merge_up(): what has become of the block is the first on its list. */
+static __noinline void trace_merge(const struct zone *zone, unsigned int order, unsigned int merged)
+{
+	const struct page *page =
+		list_first_entry(&zone->free_area[merged].list, struct page, free_link);
+
+	if (merged > order)
+		trace(TRACE_ZONE_MERGE, .id = page_to_pfn(page), .arg = order,
+		      .nid = (u16)zone->nid, .order = (u8)merged, .zone = (u8)zone->type);
 }
 
 /* --- Taking -------------------------------------------------------------------------------- */
@@ -106,6 +135,8 @@ struct page *buddy_take_locked(struct zone *zone, unsigned int order)
 	/* Relaxed: the block goes to the caller, on this CPU. */
 	store_relaxed(&page->head, PAGE_HEAD(PAGE_ALLOCATED, order));
 	add_free_pages(zone, -((s64)1 << order));
+	if (unlikely(load_relaxed(&trace_enabled)))
+		return trace_split(zone, page, found, order);
 	return page;
 }
 
@@ -144,6 +175,8 @@ u32 buddy_take_many_locked(struct zone *zone, unsigned int order, u32 nr, struct
 			break;
 		cut = MIN(found, most);
 		split_down(zone, page, found, cut);
+		if (unlikely(load_relaxed(&trace_enabled)))
+			trace_split(zone, page, found, cut);
 		top = cut_up(page, cut, order, top);
 		taken += (u32)1 << (cut - order);
 		blocks++;
@@ -202,6 +235,8 @@ void buddy_give_locked(struct zone *zone, struct page *page, unsigned int order)
 
 	add_free_pages(zone, (s64)1 << order);
 	zone_count_locked(zone, ZONE_MERGE, merged - order);
+	if (unlikely(load_relaxed(&trace_enabled)))
+		trace_merge(zone, order, merged);
 }
 
 struct page *buddy_give_many_locked(struct zone *zone, struct page *stack, unsigned int order)
@@ -211,7 +246,11 @@ struct page *buddy_give_many_locked(struct zone *zone, struct page *stack, unsig
 	while (stack && stack->head == PAGE_HEAD(PAGE_PCP, order)) {
 		struct page *next = stack->pcp_next;
 
-		merges += merge_up(zone, stack, order, header) - order;
+		unsigned int merged = merge_up(zone, stack, order, header);
+
+		if (unlikely(load_relaxed(&trace_enabled)))
+			trace_merge(zone, order, merged);
+		merges += merged - order;
 		given++;
 		stack = next;
 	}

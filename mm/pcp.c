@@ -58,8 +58,10 @@
 #include <mm/mm.h>
 #include <mm/os.h>
 #include <mm/page_alloc.h>
+#include <mm/trace.h>
 
 #include "buddy.h"
+#include "watermark.h"
 
 /* A stack holds at most so much, and all CPUs' lists at most this share of a zone. */
 #define MAX_STACK_PAGES 64
@@ -85,6 +87,7 @@ static bool started;
  * a closer sees the closer's count, and who owned it before is followed by the closer.
  */
 static u32 closed;
+static u32 hits_closed; /* the same, of those who want only the hit paths closed */
 
 /* --- Between a list and its zone ------------------------------------------------------------ */
 
@@ -101,6 +104,8 @@ static void refill(struct zone *zone, struct pcp_list *list, unsigned int order,
 	list->nr_from_zone += list->nr_hot;
 	zone_count_locked(zone, PCP_REFILL, 1);
 	spin_unlock_irqrestore(&zone->lock, flags);
+	trace(TRACE_PCP_REFILL, .arg = (u64)list->nr_hot << order, .nid = (u16)zone->nid,
+	      .order = (u8)order, .zone = (u8)zone->type);
 }
 
 /* Gives a stack, already off the list, back to the zone. The list's owner. */
@@ -110,6 +115,8 @@ static void flush(struct zone *zone, struct pcp_list *list, struct page *stack, 
 	unsigned long flags;
 
 	list->nr_from_zone -= nr;
+	trace(TRACE_PCP_DRAIN, .arg = (u64)nr << order, .nid = (u16)zone->nid, .order = (u8)order,
+	      .zone = (u8)zone->type);
 	flags = spin_lock_irqsave(&zone->lock);
 	stack = buddy_give_many_locked(zone, stack, order);
 	zone_count_locked(zone, PCP_FLUSH, 1);
@@ -335,6 +342,7 @@ static u64 set_capacity(struct zone *zone, struct pcp_list *list, unsigned int o
 	u64 drained = pages ? 0 : drain_list(zone, list, order);
 
 	list->capacity = (u16)(pages >> order);
+	list->hit_limit = load_relaxed(&hits_closed) ? 0 : list->capacity;
 	/* One is hot. */
 	list->max_cold = pages ? (u16)MIN(list_pages(zone) / pages - 1, (u64)MAX_COLD_STACKS) : 0;
 	return drained;
@@ -365,6 +373,29 @@ void pcp_open(void)
 	ASSERT_MSG(before > 0, "per-CPU page lists opened, which nobody closed");
 	if (before == 1)
 		set_capacities();
+}
+
+/*
+ * What the hit paths read in any case says no: taking finds no zone with enough, giving no room. Lists
+ * and marks stay, so requests get the same blocks as before, only later.
+ */
+void hit_paths_close(void)
+{
+	if (__atomic_fetch_add(&hits_closed, 1, __ATOMIC_RELAXED) > 0)
+		return;
+	fast_marks_setup(false);
+	set_capacities();
+}
+
+void hit_paths_open(void)
+{
+	u32 before = __atomic_fetch_sub(&hits_closed, 1, __ATOMIC_RELAXED);
+
+	ASSERT_MSG(before > 0, "hit paths opened, which nobody closed");
+	if (before > 1)
+		return;
+	set_capacities();
+	fast_marks_setup(true);
 }
 
 static void init_list(struct pcp_list *list, unsigned int order)

@@ -27,8 +27,9 @@
  * busy from 0 to 1.
  */
 struct pcp_list {
-	u32 busy;
+	u16 busy;
 	u16 head;              /* PAGE_HEAD(PAGE_PCP, order): what its blocks must show */
+	u16 hit_limit;         /* up to here the hit path frees: capacity, or 0: it is closed */
 	u16 capacity;          /* of a stack, in blocks; 0: closed, nothing comes here */
 	u32 nr_hot;            /* blocks */
 	u16 nr_cold, max_cold; /* stacks */
@@ -45,7 +46,7 @@ struct per_cpu_pages {
 	struct pcp_list list[NR_PCP_ORDERS];
 };
 
-/* Blocks on the list: a guess, to who does not own it. Relaxed: as add_list(). */
+/* Blocks on the list. Relaxed: a guess, to who does not own it. */
 static inline u64 pcp_nr_blocks(const struct pcp_list *list)
 {
 	return load_relaxed(&list->nr_hot) +
@@ -143,7 +144,7 @@ static inline bool pcp_free_hit(struct zone *zone, struct page *page, unsigned i
 	preempt_disable();
 	list = pcp_this_cpu(zone, order);
 	if (likely(pcp_own(list))) {
-		if (likely(list->nr_hot < list->capacity)) {
+		if (likely(list->nr_hot < list->hit_limit)) {
 			pcp_push(list, page);
 			pcp_disown(list);
 			preempt_enable();
@@ -165,6 +166,14 @@ static inline bool pcp_free_hit(struct zone *zone, struct page *page, unsigned i
 struct page *pcp_alloc(struct zone *zone, unsigned int order, enum zone_type request_class,
 		       bool misplaced);
 bool pcp_free(struct zone *zone, struct page *page, unsigned int order);
+
+/*
+ * Until hit_paths_open() every request goes beyond its hit path, to the same lists: for who wants to
+ * see each one and to change nothing. Nests; a thread, interrupts on. A hit path that another CPU is
+ * in may end as one.
+ */
+void hit_paths_close(void);
+void hit_paths_open(void);
 
 /* Boot: the structures, before memblock closes; and the lists opened, once pages are managed. */
 void pcps_init(void);

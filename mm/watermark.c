@@ -129,6 +129,20 @@ void lowmem_reserve_compute(const struct zone *zone, u64 reserve[MAX_NR_ZONES])
 	}
 }
 
+/* Relaxed: the hit path takes it for a hint. */
+void fast_marks_setup(bool open)
+{
+	struct zone *zone;
+	int nid;
+
+	for_each_zone(nid, zone) {
+		u64 mark = zone->watermark[WMARK_LOW] + zone->lowmem_reserve[ZONE_NORMAL] +
+			   ((u64)1 << PCP_MAX_ORDER) - 1;
+
+		store_relaxed(&zone->fast_mark, open ? mark : ~(u64)0);
+	}
+}
+
 void watermark_setup(u64 min_free_kbytes)
 {
 	struct zone *zone;
@@ -137,9 +151,6 @@ void watermark_setup(u64 min_free_kbytes)
 	for_each_zone(nid, zone) {
 		watermark_compute(zone, min_free_kbytes, zone->watermark);
 		lowmem_reserve_compute(zone, zone->lowmem_reserve);
-		/* Relaxed: a hint of one word for the hit path, which reads nothing else by it. */
-		store_relaxed(&zone->fast_mark, zone->watermark[WMARK_LOW] +
-							zone->lowmem_reserve[ZONE_NORMAL] +
-							((u64)1 << PCP_MAX_ORDER) - 1);
 	}
+	fast_marks_setup(true);
 }

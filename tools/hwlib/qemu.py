@@ -57,10 +57,11 @@ def firmware_arguments(firmware, workdir):
 
 
 def command(topology, iso, workdir, *, qemu="qemu-system-x86_64", firmware="bios", accel="tcg",
-            cpu=None, machine=None, cmdline="", extra="", interactive=False, gdb=None):
+            cpu=None, machine=None, cmdline="", extra="", interactive=False, gdb=None, trace=None):
     """The arguments to run a topology. Files that the run needs are written to workdir.
 
-    With gdb, an argument for QEMU's -gdb, the guest waits for a debugger there."""
+    With gdb, an argument for QEMU's -gdb, the guest waits for a debugger there. With trace, the name
+    of a file, that is what COM2 writes to; without, there is no COM2."""
     if not shutil.which(qemu):
         raise SetupError(f"no {qemu} (make doctor says how to get it)")
     args = [
@@ -72,6 +73,8 @@ def command(topology, iso, workdir, *, qemu="qemu-system-x86_64", firmware="bios
         *firmware_arguments(firmware, workdir),
         *guest_arguments(iso, workdir, cmdline=cmdline, interactive=interactive),
     ]  # fmt: skip
+    if trace:
+        args += ["-chardev", f"file,id=trace,path={quote(trace)}", "-serial", "chardev:trace"]
     if gdb:
         args += ["-S", "-gdb", gdb]
     try:
