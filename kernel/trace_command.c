@@ -147,7 +147,7 @@ static void print_stream(void)
 	if (!f.com2)
 		kprintf("trace: this machine has no COM2: records stay here, `trace dump N` shows "
 			"them\n");
-	else if (f.unsent_bytes || f.unsent_records)
+	else if (f.stalled)
 		kprintf("trace: COM2 takes no bytes: %llu records wait\n",
 			(unsigned long long)(unread + f.unsent_records));
 	else

@@ -1,10 +1,13 @@
 /*
- * Tracing on and off: memory for the rings, and the moment after which nobody writes.
+ * Tracing on and off: memory for the rings, who empties them, and the moment after which nobody writes.
  *
  * Each CPU's ring stands on the CPU's own node, so that writing a record costs no trip to another
  * one. The rings are taken at the first start, and kept: what was traced can be looked at after the
  * stop (`trace dump N`), and the next start takes nothing. How large they are depends on the node: at
  * most RING_SHARE of it, so that a small machine can be traced, too.
+ *
+ * While tracing is on a thread drains them, a few times in a tenth of a second. After a stop the prompt
+ * goes on with what COM2 did not take.
  *
  * A stop lets every CPU take an interrupt after trace_enabled is false. trace_record() looks at it with
  * interrupts off, so who has taken that interrupt is in none, and will see it false: the rings are then
@@ -13,7 +16,9 @@
 #include <kernel/trace_stream.h>
 
 #include <arch/page.h>
+#include <base/atomic.h>
 #include <base/errno.h>
+#include <kernel/thread.h>
 #include <mm/inspect.h>
 #include <mm/numa.h>
 #include <mm/page_alloc.h>
@@ -22,6 +27,9 @@
 
 #define MAX_RING_ORDER 7  /* 8192 records */
 #define RING_SHARE     64 /* of the node's pages, all its CPUs together */
+
+/* How long records wait: 8192 of them in this time are what a busy CPU writes. */
+#define DRAIN_EVERY_NS 10000000ull
 
 struct ring {
 	struct trace_record *records; /* NULL: none yet */
@@ -88,6 +96,45 @@ static bool take_rings(void)
 	return true;
 }
 
+/* --- The thread that drains ----------------------------------------------------------------- */
+
+static struct thread *drainer; /* NULL: none; of who starts and stops */
+static bool session;           /* the drainer stays: by them, atomic */
+
+static void drain_now_and_then(void *arg)
+{
+	(void)arg;
+	/* Relaxed: nothing comes with it; the drain has its own order. */
+	while (load_relaxed(&session)) {
+		trace_drain();
+		thread_sleep_ns(DRAIN_EVERY_NS);
+	}
+}
+
+/*
+ * On the last CPU: the monitor and what it runs are on the first. Without a thread, which the log
+ * then says, records wait for the prompt and for `trace dump`.
+ */
+static void start_drainer(void)
+{
+	u32 last = 0, cpu;
+
+	for_each_online_cpu(cpu)
+		last = cpu;
+	store_relaxed(&session, true);
+	drainer = thread_start("trace", last, drain_now_and_then, NULL);
+}
+
+static void stop_drainer(void)
+{
+	store_relaxed(&session, false);
+	if (drainer)
+		thread_join(drainer); /* a sleep, and the drain it is at */
+	drainer = NULL;
+}
+
+/* --- On and off ----------------------------------------------------------------------------- */
+
 int trace_start(void)
 {
 	u32 cpu;
@@ -100,6 +147,7 @@ int trace_start(void)
 		return -EBUSY;
 	for_each_online_cpu(cpu)
 		trace_set_ring(cpu, rings[cpu].records, rings[cpu].nr_records);
+	start_drainer(); /* before: the pages of its stack are not what somebody wants to see */
 	trace_switch(true);
 	return 0;
 }
@@ -115,6 +163,7 @@ int trace_stop(void)
 		return -ENOENT;
 	trace_switch(false);
 	smp_call_others(take_interrupt, NULL);
+	stop_drainer();
 	if (trace_stream_end())
 		trace_drain_now();
 	return 0;

@@ -122,6 +122,7 @@ static bool send_frame(void)
 	figures.bytes += sent;
 	frame_sent = com2 ? frame_sent + sent : frame_bytes;
 	figures.frames += com2 && frame_sent == frame_bytes;
+	figures.stalled = frame_sent < frame_bytes;
 	return frame_sent == frame_bytes;
 }
 
@@ -336,6 +337,5 @@ bool trace_stream_end(void)
 void trace_stream_figures(struct trace_stream_figures *out)
 {
 	*out = figures; /* torn where somebody drains: for people */
-	out->unsent_bytes = frame_bytes - frame_sent;
 	out->unsent_records = batch.nr;
 }

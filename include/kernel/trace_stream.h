@@ -46,9 +46,9 @@ bool trace_wants_drain(void);
 
 struct trace_stream_figures {
 	bool com2;          /* there is one */
+	bool stalled;       /* it has taken a part of a frame, and then no more */
 	u64 frames, bytes;  /* sent since the start */
 	u64 records;        /* taken out of the rings since then */
-	u32 unsent_bytes;   /* of a frame that COM2 has taken a part of */
 	u32 unsent_records; /* in hand, beside those in the rings */
 };
 void trace_stream_figures(struct trace_stream_figures *out);
