@@ -74,7 +74,9 @@ static u32 closed; /* how many want the lists closed; atomic */
 static void refill(struct zone *zone, struct pcp_list *list, unsigned int order,
 		   enum zone_type request_class)
 {
-	u64 keep = zone->watermark[WMARK_HIGH] + zone->lowmem_reserve[request_class];
+	/* Relaxed: set anew at run time, and either will do. */
+	u64 keep = load_relaxed(&zone->watermark[WMARK_HIGH]) +
+		   load_relaxed(&zone->lowmem_reserve[request_class]);
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
 	u64 spare = zone->nr_free_pages > keep ? (zone->nr_free_pages - keep) >> order : 0;
 

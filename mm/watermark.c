@@ -60,12 +60,14 @@ static u64 lowered(u64 min, u32 alloc_flags)
 bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
 		       enum zone_type request_class, u32 alloc_flags)
 {
-	u64 free = __atomic_load_n(&zone->nr_free_pages, __ATOMIC_RELAXED);
-	u32 orders = __atomic_load_n(&zone->nonempty_orders, __ATOMIC_RELAXED);
+	/* Relaxed: hints, which may be out of date as soon as they are read. */
+	u64 free = load_relaxed(&zone->nr_free_pages);
+	u32 orders = load_relaxed(&zone->nonempty_orders);
+	u64 reserve = load_relaxed(&zone->lowmem_reserve[request_class]);
 	u64 others = ((u64)1 << order) - 1; /* pages of the request but the last */
 	u64 min = unlikely(alloc_flags) ? lowered(mark, alloc_flags) : mark;
 
-	if (free <= others || free - others <= min + zone->lowmem_reserve[request_class])
+	if (free <= others || free - others <= min + reserve)
 		return false;
 	return order == 0 || orders >> order != 0;
 }
@@ -131,10 +133,16 @@ void watermark_setup(u64 min_free_kbytes)
 	int nid;
 
 	for_each_zone(nid, zone) {
-		watermark_compute(zone, min_free_kbytes, zone->watermark);
-		lowmem_reserve_compute(zone, zone->lowmem_reserve);
-		store_relaxed(&zone->fast_mark, zone->watermark[WMARK_LOW] +
-							zone->lowmem_reserve[ZONE_NORMAL] +
+		u64 marks[NR_WMARK], reserve[MAX_NR_ZONES];
+
+		watermark_compute(zone, min_free_kbytes, marks);
+		lowmem_reserve_compute(zone, reserve);
+		/* Relaxed: at run time a request may see some old and some new, and either will do. */
+		for (u32 i = 0; i < NR_WMARK; i++)
+			store_relaxed(&zone->watermark[i], marks[i]);
+		for (u32 i = 0; i < MAX_NR_ZONES; i++)
+			store_relaxed(&zone->lowmem_reserve[i], reserve[i]);
+		store_relaxed(&zone->fast_mark, marks[WMARK_LOW] + reserve[ZONE_NORMAL] +
 							((u64)1 << PCP_MAX_ORDER) - 1);
 	}
 }
