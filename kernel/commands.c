@@ -149,6 +149,7 @@ static int command_reboot(int argc, char **argv)
 {
 	if (argc != 1)
 		return command_usage(argc, argv, 1);
+	kprintf("reboot: the machine is reset\n"); /* what the launcher knows it by */
 	machine_reboot();
 }
 

@@ -91,9 +91,12 @@ static void put(struct trace_ring *ring, u32 cpu, enum trace_event event,
 					     .sequence = (u32)(head + ring->lost),
 				     }};
 
-	/* Relaxed: a reader of the unread comes after the release below; trace_at() looks again. */
+	/*
+	 * Release: who sees a word of this record in trace_at() sees the head of before, by which the
+	 * slot's old record is gone. (Who reads the unread comes after the release below.)
+	 */
 	for (u32 i = 0; i < TRACE_RECORD_WORDS; i++)
-		store_relaxed(&slot[i], out.word[i]);
+		store_release(&slot[i], out.word[i]);
 	store_release(&ring->head, head + 1); /* the record is whole before it is there */
 }
 
@@ -166,8 +169,9 @@ static void copy_slot(const struct trace_ring *ring, u64 index, struct trace_rec
 	const u64 *slot = trace_slot(ring, index);
 	union words_of_record in;
 
+	/* Acquire: pairs with the releases in put(), and comes before the second look in trace_at(). */
 	for (u32 i = 0; i < TRACE_RECORD_WORDS; i++)
-		in.word[i] = load_relaxed(&slot[i]);
+		in.word[i] = load_acquire(&slot[i]);
 	*out = in.record;
 }
 
@@ -205,10 +209,9 @@ bool trace_at(u32 cpu, u64 index, struct trace_record *out)
 		return false;
 	copy_slot(ring, index, out);
 	/*
-	 * The slot's next record is written when head is index + size. The fence keeps the loads of the
-	 * copy before this one: if it does not see that head, they saw nothing of that record.
+	 * Relaxed: the slot's next record is written when head is index + size, and the copy's acquires
+	 * come first: if this does not see that head, they saw nothing of that record.
 	 */
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return load_relaxed(&ring->head) - index < ring->records;
 }
 

@@ -30,6 +30,7 @@
 #include <arch/page.h>
 #include <base/assert.h>
 #include <base/atomic.h>
+#include <base/format.h>
 #include <base/string.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
@@ -312,6 +313,7 @@ void smp_start_all(u32 nr_known, u32 max)
 	for (u32 cpu = 1; cpu < nr; cpu++)
 		if (load_relaxed(&progress[cpu]) != NOT_ASKED && !cpu_online(cpu))
 			give_up(cpu);
-	klog(LOG_INFO, "smp", "%u CPUs online after %llu ms", nr_cpus_online(),
+	klog(LOG_INFO, "smp", "%u CPU%s online after %llu ms", nr_cpus_online(),
+	     plural(nr_cpus_online()),
 	     (unsigned long long)arch_timestamp_to_ns(arch_timestamp() - start) / 1000000);
 }

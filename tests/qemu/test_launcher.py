@@ -72,6 +72,32 @@ def test_cannot_start(arguments, words, launch, tmp_path):
     assert words in done.stdout
 
 
+def test_told_to_reboot(launch):
+    """It ends QEMU as a triple fault does, but was asked for."""
+    done = launch(cmdline='run="reboot"', limit_seconds=60)
+    assert done.returncode == 1
+    assert "launch: FAILED" in done.stdout and "told to reboot" in done.stdout
+    assert "triple fault" not in done.stdout
+
+
+def test_nobody_types(launch):
+    """A monitor that nobody can reach would wait for ever: with nothing asked for none is started."""
+    done = launch(limit_seconds=60)
+    assert done.returncode == 1
+    assert "nobody can type here" in done.stdout and "qemu-system" not in done.stdout
+
+
+def test_a_pipe_has_an_end(iso):
+    """What is typed by a pipe cannot leave with Ctrl-A X: such a run has a limit."""
+    done = subprocess.run(
+        [sys.executable, "-B", str(ROOT / "tools" / "launch.py"), "--iso", str(iso),
+         "--timeout", "6"], input="", text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, timeout=60, check=False,
+        env=dict(os.environ, HIGHWATER_CMDLINE="", HIGHWATER_QEMUEXTRA=""))  # fmt: skip
+    assert done.returncode == 124, done.stdout
+    assert "hw> " in done.stdout and "no terminal to leave from" in done.stdout
+
+
 # suite: (the launcher's exit code, what the output must say)
 CRASHES = {
     "crash_panic": (2, r"panic: asked for"),

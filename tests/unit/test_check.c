@@ -279,8 +279,30 @@ static void pcp_1_wild_page(struct ktest *t)
 	struct pcp_list *list = list_with_a_page(t);
 
 	ASSERT_TRUE(t, list->hot != NULL);
-	list->hot->pcp_next = (struct page *)(void *)&list->cold;
+	list->hot->pcp_next = (struct page *)(void *)&list->cold; /* no page, but readable */
 	list->nr_hot = 2;
+	expect_check_finds(t, "PCP-1");
+}
+
+/* A cold stack that is not there, and one that is too short. */
+static void pcp_1_cold(struct ktest *t)
+{
+	struct pcp_list *list = list_with_a_page(t);
+	struct page *page[256];
+	u32 nr = list->capacity + 1u;
+	int nid = list->hot->nid;
+
+	ASSERT_TRUE(t, nr > 2 && nr <= ARRAY_SIZE(page));
+	for (u32 i = 0; i < nr; i++)
+		page[i] = alloc_pages_node(nid, GFP_KERNEL, 0);
+	for (u32 i = 0; i < nr; i++)
+		__free_pages(page[i], 0);
+	ASSERT_TRUE(t, list->nr_cold > 0);
+	expect_check_clean(t);
+	list->nr_cold++;
+	expect_check_finds(t, "PCP-1");
+	list->nr_cold--;
+	page[0]->pcp_next = NULL; /* its top */
 	expect_check_finds(t, "PCP-1");
 }
 
@@ -397,6 +419,7 @@ static const struct ktest_case cases[] = {
 	KTEST(page_2),
 	KTEST(pcp_1),
 	KTEST(pcp_1_wild_page),
+	KTEST(pcp_1_cold),
 	KTEST(pcp_1_other_zone),
 	KTEST(pcp_2),
 	KTEST(wmark_1),

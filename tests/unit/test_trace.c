@@ -171,7 +171,7 @@ static void every_event_has_a_name(struct ktest *t)
 
 /* --- What the allocator says ---------------------------------------------------------------- */
 
-#define STACK 32 /* of order 0, as in test_pcp.c */
+#define STACK 64 /* of order 0, as in test_pcp.c */
 
 /* The next record that is this event; NULL: none is. */
 static const struct trace_record *next_of(u32 *at, u32 nr, enum trace_event event)

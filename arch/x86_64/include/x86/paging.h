@@ -25,9 +25,9 @@ struct paging_source {
 void paging_init(const struct paging_source *source);
 
 /*
- * Maps the physical range into the direct map, read-only: firmware tables that are no RAM.
- * Before paging_init() nothing is to be done below 4 GiB. Returns its address, or NULL
- * (address or size beyond what is mappable).
+ * Makes the physical range readable: firmware tables that are no RAM. Before paging_init() up to the
+ * next call, and no more than 16 MiB; after it for good, in the direct map. Returns its address, or
+ * NULL (address or size beyond what is mappable).
  */
 const void *paging_map_firmware(phys_addr_t base, u64 size_bytes);
 
