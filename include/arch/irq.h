@@ -5,7 +5,7 @@
  *
  *   unsigned long irq_save(void)       disables interrupts, returns what was before
  *   void irq_restore(unsigned long)    puts that back
- *   bool irqs_disabled(void)           for the kernel and tests; mm/ does not ask yet
+ *   bool irqs_disabled(void)           who runs so does not wait for another CPU
  */
 #ifndef ARCH_IRQ_H
 #define ARCH_IRQ_H

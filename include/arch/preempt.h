@@ -8,8 +8,7 @@
  *                                  wanted meanwhile and interrupts are on
  *   bool preemptible(void)         for assertions: not disabled, interrupts on, not in an interrupt
  *
- * Interrupts still come. Where there are no threads, or where a thread is a CPU (the host), the
- * first two do nothing.
+ * Interrupts still come. Where there are no threads, the first two do nothing.
  */
 #ifndef ARCH_PREEMPT_H
 #define ARCH_PREEMPT_H

@@ -65,7 +65,10 @@ struct os_thread *os_thread_start(const char *name, u32 cpu, void (*fn)(void *ar
 /* Waits for its end and frees it. May sleep. */
 void os_thread_join(struct os_thread *thread);
 
-/* Runs fn on that CPU, in interrupt context there, and returns when it is done. Interrupts on. */
+/*
+ * Runs fn on that CPU, in interrupt context there (on the caller's own: a call with interrupts off), and
+ * returns when it is done: 0, or -ENODEV if there is no such CPU. Interrupts on.
+ */
 int os_run_on_cpu(u32 cpu, void (*fn)(void *arg), void *arg);
 
 #endif

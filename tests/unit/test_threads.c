@@ -222,6 +222,36 @@ static void no_wake_is_lost(struct ktest *t)
 	}
 }
 
+struct narrow {
+	struct os_wait_queue queue;
+	bool happened;
+	u32 woken;
+};
+
+/* What is waited for happens, and is told, right after the first look. */
+static bool happens_after_the_look(void *arg)
+{
+	struct narrow *n = arg;
+	bool answer = n->happened;
+
+	if (!answer) {
+		n->happened = true;
+		n->woken = os_wake_all(&n->queue);
+	}
+	return answer;
+}
+
+static void a_wake_between_look_and_sleep_counts(struct ktest *t)
+{
+	struct narrow n = {.happened = false};
+	u64 start = now_ns();
+
+	os_wait_queue_init(&n.queue, "tt.narrow");
+	EXPECT(t, os_wait(&n.queue, happens_after_the_look, &n, LIMIT));
+	EXPECT_EQ(t, n.woken, 1);
+	EXPECT(t, now_ns() - start < LIMIT / 2);
+}
+
 static bool never(void *arg)
 {
 	__atomic_fetch_add((u32 *)arg, 1, __ATOMIC_RELAXED);
@@ -481,6 +511,7 @@ static const struct ktest_case cases[] = {
 	KTEST(one_at_a_time_on_a_cpu),
 	KTEST(who_polls_lets_others_run),
 	KTEST(no_wake_is_lost),
+	KTEST(a_wake_between_look_and_sleep_counts),
 	KTEST(waits_end),
 	KTEST(one_or_all_are_woken),
 	KTEST(a_call_is_an_interrupt),
