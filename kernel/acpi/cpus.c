@@ -24,7 +24,7 @@ _Static_assert(ACPI_MAX_APIC_ID + 2 <= NUMA_MAX_CPUS,
 	       "each usable id and the boot CPU's have room");
 
 struct cpu_counts {
-	u32 nr_duplicate, nr_pluggable;
+	u32 nr_duplicate, nr_pluggable, nr_broadcast;
 	u32 nr_homeless, first_homeless; /* how many, and the APIC id of the first of them */
 	u32 nr_too_high, first_too_high;
 };
@@ -143,8 +143,8 @@ static void add_listed(const struct acpi_srat *srat, const struct acpi_madt *mad
 		const struct acpi_madt_cpu *cpu = &madt->cpus[i];
 
 		if (!is_cpu(cpu))
-			continue;
-		if (!cpu->enabled)
+			counts->nr_broadcast += cpu->enabled;
+		else if (!cpu->enabled)
 			counts->nr_pluggable += cpu->online_capable;
 		else if (cpu->apic_id == boot_apic_id && !boot_seen)
 			boot_seen = true; /* it is CPU 0 already */
@@ -183,6 +183,10 @@ static void note_counts(const struct cpu_counts *counts, struct topology_notes *
 	if (counts->nr_pluggable)
 		topology_note(notes, "MADT: %u CPU%s could be plugged in: left out",
 			      counts->nr_pluggable, plural(counts->nr_pluggable));
+	if (counts->nr_broadcast)
+		topology_note(notes,
+			      "MADT: %u enabled CPU%s with the id that stands for all: left out",
+			      counts->nr_broadcast, plural(counts->nr_broadcast));
 	if (counts->nr_too_high)
 		topology_note(notes, "%u CPU%s with an APIC id above %d (first: %u): left out",
 			      counts->nr_too_high, plural(counts->nr_too_high), ACPI_MAX_APIC_ID,

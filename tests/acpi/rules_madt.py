@@ -72,7 +72,9 @@ def apic_disabled_cpus(subject):
 @rule
 def apic_broadcast_ids(subject):
     """Ids that stand for all CPUs are none's."""
-    subject.apic.entries[0:0] = [lapic_entry(90, 255), x2apic_entry(91, 0xFFFFFFFF)]
+    subject.apic.entries[0:0] = [lapic_entry(90, 255), x2apic_entry(91, 0xFFFFFFFF),
+                                 lapic_entry(92, 255, 0)]
+    subject.note("MADT: 2 enabled CPUs with the id that stands for all: left out")
 
 
 @rule
