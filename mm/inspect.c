@@ -10,6 +10,16 @@
 
 #include "zone.h"
 
+/*
+ * Relaxed: what is not guarded by the lock (marks, some events; without the lock anything) is one word
+ * each, and a figure.
+ */
+static void copy_words(u64 *out, const u64 *from, u32 nr)
+{
+	for (u32 i = 0; i < nr; i++)
+		out[i] = load_relaxed(&from[i]);
+}
+
 static void copy_zone(const struct zone *zone, struct zone_snapshot *out)
 {
 	*out = (struct zone_snapshot){
@@ -25,9 +35,9 @@ static void copy_zone(const struct zone *zone, struct zone_snapshot *out)
 	};
 	for (u32 order = 0; order < NR_ORDERS; order++)
 		out->free_blocks[order] = zone->free_area[order].nr_free;
-	memcpy(out->watermark, zone->watermark, sizeof(out->watermark));
-	memcpy(out->lowmem_reserve, zone->lowmem_reserve, sizeof(out->lowmem_reserve));
-	memcpy(out->events, zone->events, sizeof(out->events));
+	copy_words(out->watermark, zone->watermark, NR_WMARK);
+	copy_words(out->lowmem_reserve, zone->lowmem_reserve, MAX_NR_ZONES);
+	copy_words(out->events, zone->events, NR_ZONE_EVENTS);
 }
 
 /* What happened on the CPUs' own lists, which count for themselves. */

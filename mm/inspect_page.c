@@ -26,6 +26,15 @@
 /* --- Blocks -------------------------------------------------------------------------------- */
 
 /*
+ * Relaxed: a block goes between its holder and a CPU's own list without the lock. Its order, and whether
+ * it is a head at all, changes only with it.
+ */
+static u8 state_of(const struct page *page)
+{
+	return load_relaxed(&page->state);
+}
+
+/*
  * The head of the block that holds the frame, or NULL. A head that does not reach the frame ends
  * the search: a block that begins below it would hold that head, too.
  */
@@ -38,7 +47,7 @@ static const struct page *block_head_locked(const struct zone *zone, pfn_t pfn)
 		/* Nodes may share a unit; the lock we have is this zone's. */
 		if (page->nid != zone->nid || page->zone != zone->type)
 			return NULL;
-		if (page_state_is_head(page->state))
+		if (page_state_is_head(state_of(page)))
 			return page->order <= MAX_ORDER && pfn - at < (pfn_t)1 << page->order
 				       ? page
 				       : NULL;
@@ -65,9 +74,9 @@ static void copy_block_locked(const struct zone *zone, struct page_snapshot *out
 	if (!head)
 		return;
 	out->head_pfn = page_to_pfn(head);
-	out->head_state = (enum page_state)head->state;
+	out->head_state = (enum page_state)state_of(head);
 	out->order = head->order;
-	if (head->state == PAGE_FREE) {
+	if (out->head_state == PAGE_FREE) {
 		out->next_pfn = link_pfn(head->free_link.next);
 		out->prev_pfn = link_pfn(head->free_link.prev);
 	}
@@ -96,14 +105,16 @@ bool page_snapshot(pfn_t pfn, struct page_snapshot *out)
 	if (out->has_owner)
 		out->owner = range.owner;
 
-	out->state = (enum page_state)page->state;
+	out->state = (enum page_state)state_of(page);
 	out->marks = page->marks;
 	if (out->nid >= MAX_NUMNODES || !NODE_DATA(out->nid) || out->zone >= MAX_NR_ZONES)
 		return true; /* broken: there is no lock to take, and no block to find */
 	zone = page_zone(page);
 	flags = spin_lock_irqsave(&zone->lock);
-	out->state = (enum page_state)page->state;
-	memcpy(out->arm_words, page->arm_words, sizeof(out->arm_words));
+	out->state = (enum page_state)state_of(page);
+	/* Relaxed: of a block that is not FREE they are its holder's, or a list's. */
+	for (u32 i = 0; i < ARRAY_SIZE(out->arm_words); i++)
+		out->arm_words[i] = load_relaxed(&page->arm_words[i]);
 	copy_block_locked(zone, out);
 	spin_unlock_irqrestore(&zone->lock, flags);
 	return true;
@@ -117,7 +128,7 @@ static void count_pages_locked(const struct zone *zone, struct memory_piece *pie
 
 	while (pfn < piece->end) {
 		const struct page *head = block_head_locked(zone, pfn);
-		u32 state = head ? head->state : pfn_to_page(pfn)->state;
+		u32 state = state_of(head ? head : pfn_to_page(pfn));
 		pfn_t next = head ? page_to_pfn(head) + ((pfn_t)1 << head->order) : pfn + 1;
 
 		next = MIN(next, piece->end);

@@ -103,8 +103,8 @@ static struct page *take_from_zonelist(const struct alloc_context *ac, enum zone
 			continue;
 		if (!preferred)
 			preferred = zone;
-		if (!zone_watermark_ok(zone, ac->order, zone->watermark[mark], ac->request_class,
-				       alloc_flags)) {
+		if (!zone_watermark_ok(zone, ac->order, load_relaxed(&zone->watermark[mark]),
+				       ac->request_class, alloc_flags)) {
 			zone_count_atomic(zone, ZONE_WMARK_FAILED);
 			continue;
 		}
@@ -129,16 +129,18 @@ static void report_failure(const struct alloc_context *ac, uintptr_t call_site)
 	       gfp_text, ac->preferred_nid, caller);
 	for (u32 i = 0; i < ac->zonelist->nr; i++) {
 		const struct zone *zone = ac->zonelist->ref[i].zone;
+		u32 orders = load_relaxed(&zone->nonempty_orders);
 
 		if (zone->type > ac->request_class)
 			continue;
+		/* Relaxed: figures for people, read without the lock. */
 		os_log(OS_LOG_WARN, "mm",
 		       "  node %d %s: free %llu, min %llu, reserve %llu, largest order %d",
 		       zone->nid, zone_type_name(zone->type),
-		       (unsigned long long)zone->nr_free_pages,
-		       (unsigned long long)zone->watermark[WMARK_MIN],
-		       (unsigned long long)zone->lowmem_reserve[ac->request_class],
-		       zone->nonempty_orders ? 31 - __builtin_clz(zone->nonempty_orders) : -1);
+		       (unsigned long long)load_relaxed(&zone->nr_free_pages),
+		       (unsigned long long)load_relaxed(&zone->watermark[WMARK_MIN]),
+		       (unsigned long long)load_relaxed(&zone->lowmem_reserve[ac->request_class]),
+		       orders ? 31 - __builtin_clz(orders) : -1);
 	}
 }
 

@@ -95,7 +95,9 @@ static u32 hits_closed; /* the same, of those who want only the hit paths closed
 static void refill(struct zone *zone, struct pcp_list *list, unsigned int order,
 		   enum zone_type request_class)
 {
-	u64 keep = zone->watermark[WMARK_HIGH] + zone->lowmem_reserve[request_class];
+	/* Relaxed: set anew at run time, and either will do. */
+	u64 keep = load_relaxed(&zone->watermark[WMARK_HIGH]) +
+		   load_relaxed(&zone->lowmem_reserve[request_class]);
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
 	u64 spare = zone->nr_free_pages > keep ? (zone->nr_free_pages - keep) >> order : 0;
 
@@ -155,7 +157,9 @@ static void make_cold_hot(struct pcp_list *list)
  */
 static void make_hot_cold(struct zone *zone, struct pcp_list *list, unsigned int order)
 {
-	bool is_short = load_relaxed(&zone->nr_free_pages) <= zone->watermark[WMARK_HIGH];
+	/* Relaxed: two hints. */
+	bool is_short =
+		load_relaxed(&zone->nr_free_pages) <= load_relaxed(&zone->watermark[WMARK_HIGH]);
 	u32 most = is_short ? 1 : list->max_cold;
 
 	for (u32 flushed = 0; flushed < 2 && list->nr_cold >= most; flushed++)

@@ -106,7 +106,8 @@ static inline void pcp_push(struct pcp_list *list, struct page *page)
 {
 	/* Relaxed: as above. What the holder wrote is released with the list. */
 	store_relaxed(&page->state, PAGE_PCP);
-	page->pcp_next = list->hot;
+	/* Relaxed, as the state: who looks at a page from outside may read it meanwhile. */
+	store_relaxed(&page->pcp_next, list->hot);
 	list->hot = page;
 	list->nr_hot++;
 	list->nr_frees++;

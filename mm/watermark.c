@@ -66,10 +66,11 @@ bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
 	 */
 	u64 free = load_relaxed(&zone->nr_free_pages);
 	u32 orders = load_relaxed(&zone->nonempty_orders);
+	u64 reserve = load_relaxed(&zone->lowmem_reserve[request_class]);
 	u64 others = ((u64)1 << order) - 1; /* pages of the request but the last */
 	u64 min = unlikely(alloc_flags) ? lowered(mark, alloc_flags) : mark;
 
-	if (free <= others || free - others <= min + zone->lowmem_reserve[request_class])
+	if (free <= others || free - others <= min + reserve)
 		return false;
 	return order == 0 || orders >> order != 0;
 }
@@ -129,14 +130,15 @@ void lowmem_reserve_compute(const struct zone *zone, u64 reserve[MAX_NR_ZONES])
 	}
 }
 
-/* Relaxed: the hit path takes it for a hint. */
+/* Relaxed: the hit path takes it for a hint, and the marks may be set anew meanwhile. */
 void fast_marks_setup(bool open)
 {
 	struct zone *zone;
 	int nid;
 
 	for_each_zone(nid, zone) {
-		u64 mark = zone->watermark[WMARK_LOW] + zone->lowmem_reserve[ZONE_NORMAL] +
+		u64 mark = load_relaxed(&zone->watermark[WMARK_LOW]) +
+			   load_relaxed(&zone->lowmem_reserve[ZONE_NORMAL]) +
 			   ((u64)1 << PCP_MAX_ORDER) - 1;
 
 		store_relaxed(&zone->fast_mark, open ? mark : ~(u64)0);
@@ -149,8 +151,15 @@ void watermark_setup(u64 min_free_kbytes)
 	int nid;
 
 	for_each_zone(nid, zone) {
-		watermark_compute(zone, min_free_kbytes, zone->watermark);
-		lowmem_reserve_compute(zone, zone->lowmem_reserve);
+		u64 marks[NR_WMARK], reserve[MAX_NR_ZONES];
+
+		watermark_compute(zone, min_free_kbytes, marks);
+		lowmem_reserve_compute(zone, reserve);
+		/* Relaxed: at run time a request may see some old and some new, and either will do. */
+		for (u32 i = 0; i < NR_WMARK; i++)
+			store_relaxed(&zone->watermark[i], marks[i]);
+		for (u32 i = 0; i < MAX_NR_ZONES; i++)
+			store_relaxed(&zone->lowmem_reserve[i], reserve[i]);
 	}
 	fast_marks_setup(true);
 }

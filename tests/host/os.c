@@ -7,11 +7,14 @@
 #include <base/assert.h>
 #include <kernel/printk.h>
 #include <mm/os.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* From any thread, with locks of the code under test held: under log_mutex nothing is called back. */
+static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
 static char log_text[1 << 16];
 static size_t log_bytes;
 
@@ -31,12 +34,14 @@ static void log_line(int level, const char *subsystem, const char *fmt, va_list 
 	if (getenv("HOST_LOG"))
 		fprintf(stderr, "<%d> %s\n", level, line);
 	len = (int)strlen(line);
+	pthread_mutex_lock(&log_mutex);
 	if (log_bytes + (size_t)len + 2 > sizeof(log_text))
 		log_bytes = 0; /* the oldest goes: tests look for what they just did */
 	memcpy(log_text + log_bytes, line, (size_t)len);
 	log_bytes += (size_t)len;
 	log_text[log_bytes++] = '\n';
 	log_text[log_bytes] = '\0';
+	pthread_mutex_unlock(&log_mutex);
 }
 
 void os_log(enum os_log_level level, const char *subsystem, const char *fmt, ...)
@@ -66,13 +71,20 @@ void klog(enum log_level level, const char *subsystem, const char *fmt, ...)
 
 bool host_log_contains(const char *text)
 {
-	return strstr(log_text, text) != NULL;
+	bool found;
+
+	pthread_mutex_lock(&log_mutex);
+	found = strstr(log_text, text) != NULL;
+	pthread_mutex_unlock(&log_mutex);
+	return found;
 }
 
 void host_log_clear(void)
 {
+	pthread_mutex_lock(&log_mutex);
 	log_bytes = 0;
 	log_text[0] = '\0';
+	pthread_mutex_unlock(&log_mutex);
 }
 
 static _Noreturn void die(const char *fmt, va_list args)

@@ -137,7 +137,7 @@ void stress_from_interrupt(struct stress *s)
 
 	/* Bounded: on a busy host time, and with it ticks, may be much for few operations. */
 	if (!side || !load_acquire(&s->running) ||
-	    side->actor.count[STRESS_IRQS] >= s->plan.operations)
+	    side->actor.count[STRESS_IRQS] * 4 >= s->plan.operations)
 		return;
 	side->actor.count[STRESS_IRQS]++;
 	for (u32 steps = 1 + stress_below(&side->actor.random, 4); steps > 0; steps--)

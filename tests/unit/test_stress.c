@@ -8,8 +8,12 @@
  */
 #include "host.h"
 
+#include <arch/cpu.h>
 #include <base/atomic.h>
+#include <mm/inspect.h>
+#include <mm/mm.h>
 #include <mm/os.h>
+#include <mm/page_alloc.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -106,6 +110,85 @@ static void one_cpu(struct ktest *t)
 	stress_case(t, &plan, begin_interrupts, end_interrupts);
 }
 
+/* ---- Who looks on ---------------------------------------------------------------------------- */
+
+/*
+ * By one more thread: what `top`, `map`, `page` and reports of failures read while all goes on. Not
+ * mm_check(), which looks at each page and wants a quiet machine.
+ */
+#define ONLOOKER_CPU 4 /* not of the topology */
+
+static u64 looks; /* atomic */
+
+static void look_at_zones(void)
+{
+	struct zone_snapshot z;
+	struct pcp_snapshot pcp;
+	struct node_snapshot node;
+
+	for (int nid = 0; nid < 2; nid++) {
+		node_snapshot(nid, &node);
+		for (u32 type = 0; type < MAX_NR_ZONES; type++) {
+			zone_snapshot(nid, (enum zone_type)type, &z);
+			pcp_snapshot(nid, (enum zone_type)type, 1, &pcp);
+		}
+	}
+}
+
+static void look_at_pages(void)
+{
+	pfn_t start = GiB(4) >> PAGE_SHIFT, cursor = start;
+	struct memory_piece piece;
+	struct page_snapshot page;
+
+	for (pfn_t pfn = start + (MiB(240) >> PAGE_SHIFT); pfn < start + (MiB(256) >> PAGE_SHIFT);
+	     pfn += 37)
+		page_snapshot(pfn, &page);
+	while (memory_next(&cursor, start + (MiB(256) >> PAGE_SHIFT), &piece))
+		;
+}
+
+static void *look_on(void *arg)
+{
+	(void)arg;
+	host_cpu = ONLOOKER_CPU;
+	while (!load_relaxed(&timer_ends)) {
+		look_at_zones();
+		look_at_pages();
+		/* With a report, as there is no such block. */
+		if (alloc_pages_node(0, GFP_DMA | __GFP_THISNODE, MAX_ORDER))
+			os_panic("order %d below 16 MiB", MAX_ORDER);
+		mm_set_min_free_kbytes(mm_min_free_kbytes());
+		__atomic_fetch_add(&looks, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void begin_looking(struct stress *s)
+{
+	(void)s;
+	timer_ends = false;
+	if (pthread_create(&timer, NULL, look_on, NULL) != 0)
+		os_panic("no thread");
+}
+
+/* Figures may be out of date, but reading them is no race, and disturbs nobody. */
+static void onlookers_are_in_nobodys_way(struct ktest *t)
+{
+	const struct stress_plan plan = {.seed = t->seed + 9,
+					 .cpus = 0xf,
+					 .threads_per_cpu = 1,
+					 .operations = 4000,
+					 .max_order = 10};
+
+	host_machine_boot(&two_nodes);
+	while (alloc_pages_node(0, GFP_DMA | __GFP_NOWARN, MAX_ORDER))
+		;
+	stress_case(t, &plan, begin_looking, end_interrupts);
+	EXPECT(t, looks > 0);
+	EXPECT(t, host_log_contains("allocation failed: order 10"));
+}
+
 static void a_doubled_page_is_seen(struct ktest *t)
 {
 	for (u32 i = 0; i < 4; i++) {
@@ -123,9 +206,7 @@ static void a_doubled_page_is_seen(struct ktest *t)
 }
 
 static const struct ktest_case cases[] = {
-	KTEST(every_page_comes_back),
-	KTEST(under_pressure),
-	KTEST(one_cpu),
-	KTEST(a_doubled_page_is_seen),
+	KTEST(every_page_comes_back),        KTEST(under_pressure),         KTEST(one_cpu),
+	KTEST(onlookers_are_in_nobodys_way), KTEST(a_doubled_page_is_seen),
 };
 KTEST_SUITE(stress, cases);
