@@ -50,6 +50,7 @@ needs_lint    := build lint
 needs_format  := lint
 needs_mutants := build run test
 needs_docs    := build run
+needs_bench   := build run
 needs_nothing := help clean doctor deps
 # Any other goal is something to build.
 needs = $(foreach goal,$(filter-out $(needs_nothing),$(MAKECMDGOALS)),$(or $(needs_$(goal)),build))
@@ -67,11 +68,13 @@ FIRMWARE ?= bios
 ACCEL    ?= tcg
 # Of 127.0.0.1, for `make debug` and `make gdb`.
 DEBUG_PORT ?= 1234
+# A file for COM2: trace records, for tools/trace.py.
+TRACE ?=
 export HIGHWATER_CMDLINE   := $(value CMDLINE)
 export HIGHWATER_QEMUEXTRA := $(value QEMUEXTRA)
 
 launch = $(PYTHON) -B tools/launch.py --iso $(ISO) --topology '$(TOPOLOGY)' \
-	 --firmware '$(FIRMWARE)' --accel '$(ACCEL)'
+	 --firmware '$(FIRMWARE)' --accel '$(ACCEL)' $(if $(TRACE),--trace '$(TRACE)')
 
 .PHONY: run
 run: $(ISO) ## Build the ISO and boot it in QEMU; Ctrl-A X leaves
@@ -95,6 +98,12 @@ test: $(ISO) $(HOST_TESTS) $(EXAMPLE) $(FUZZ_PROGRAMS) ## Everything that must h
 .PHONY: mutants
 mutants: | deps ## Break the code on purpose (tests/mutants): the tests must notice
 	@$(PYTHON) -B tools/mutants.py $(MUTANTS)
+
+# BENCH='page_*,null_hot' narrows the cases; what is needed to judge them runs, too.
+.PHONY: bench
+export HIGHWATER_BENCH := $(value BENCH)
+bench: $(ISO) ## Instructions per operation, beside Linux's (bench/linux.toml)
+	@$(PYTHON) -B tools/bench.py --iso $(ISO) "$$HIGHWATER_BENCH"
 
 # --- The rest -----------------------------------------------------------------------------------
 
@@ -121,7 +130,8 @@ help: ## This list
 	@echo
 	@echo "  TOPOLOGY=name    a machine of tests/topologies/: $(sort $(basename $(notdir $(wildcard tests/topologies/*.toml))))"
 	@echo "  CMDLINE='...'    the kernel's command line, for example CMDLINE='run=\"numa; buddyinfo\"'"
-	@echo "  FIRMWARE=bios|uefi  ACCEL=tcg|kvm  QEMUEXTRA='...'  TESTS='-k name'  DEBUG_PORT=n"
+	@echo "  FIRMWARE=bios|uefi  ACCEL=tcg|kvm  QEMUEXTRA='...'  TESTS='-k name'  BENCH=GLOB  DEBUG_PORT=n"
+	@echo "  TRACE=file       where \`trace on\` records to, for tools/trace.py"
 	@echo "  CC=clang  CROSS_COMPILE=prefix-  V=1 (show commands)"
 
 .PHONY: FORCE

@@ -86,6 +86,7 @@ static bool run_case(const struct bench_case *c)
 	u32 batches = c->batches ? c->batches : BENCH_BATCHES;
 	u64 ticks[BENCH_MAX_BATCHES], sum = 0, ops = (u64)c->ops * batches;
 	struct bench_batch batch = {0}, warm_up = {0};
+	u64 fail;
 
 	if (c->begin && !c->begin(c->arg)) {
 		kprintf("MMBENCH_INFO %s: no memory to begin with\n", c->name);
@@ -99,6 +100,7 @@ static bool run_case(const struct bench_case *c)
 	}
 	if (c->end)
 		c->end(c->arg);
+	fail = warm_up.fail + batch.fail;
 	sort(ticks, batches);
 	kprintf("MMBENCH name=%s ops=%llu tsc=%llu", c->name, (unsigned long long)ops,
 		(unsigned long long)sum);
@@ -111,8 +113,8 @@ static bool run_case(const struct bench_case *c)
 		print_per_op("free", batch.free_ticks, ops);
 	}
 	kprintf(" batches=%u cpu=%u fail=%llu\n", batches,
-		c->round ? (u32)c->arg : smp_processor_id(), (unsigned long long)batch.fail);
-	return batch.fail == 0;
+		c->round ? (u32)c->arg : smp_processor_id(), (unsigned long long)fail);
+	return fail == 0;
 }
 
 /* What a tick is, by the kernel's clock. */

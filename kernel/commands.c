@@ -149,6 +149,7 @@ static int command_reboot(int argc, char **argv)
 {
 	if (argc != 1)
 		return command_usage(argc, argv, 1);
+	kprintf("reboot: the machine is reset\n"); /* what the launcher knows it by */
 	machine_reboot();
 }
 
@@ -205,6 +206,9 @@ const struct monitor_command monitor_commands[] = {
 	 "The kernel"},
 	{"test", "[GLOB[,GLOB]]", "run the in-kernel test suites", command_test, complete_test,
 	 NULL},
+	{"trace", "on|off|dump [N]|status",
+	 "record what the allocator does, for tools/trace.py; `dump N` shows the newest",
+	 command_trace, complete_trace, NULL},
 	{"policy", "", "what was chosen at boot for each mechanism", command_policy, NULL, NULL},
 	{"options", "", "the kernel command line's options and their values", command_options, NULL,
 	 NULL},

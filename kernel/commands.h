@@ -49,6 +49,10 @@ int command_page(int argc, char **argv);
 int command_top(int argc, char **argv);
 const char *complete_top(u32 word, u32 i);
 
+/* trace_command.c */
+int command_trace(int argc, char **argv);
+const char *complete_trace(u32 word, u32 i);
+
 /* commands_memory.c */
 int command_alloc(int argc, char **argv);
 int command_free(int argc, char **argv);

@@ -227,18 +227,18 @@ int command_check(int argc, char **argv)
 {
 	struct check_report report;
 	const char *id, *sentence;
+	bool list = argc > 1 && strcmp(argv[1], "list") == 0;
 	bool hold;
 
-	if (argc == 2 && strcmp(argv[1], "list") == 0) {
+	if (argc > 1 + list)
+		return command_usage(argc, argv, 1 + list);
+	if (list) {
 		for (u32 i = 0; mm_check_describe(i, &id, &sentence); i++)
 			kprintf("%-10s %s\n", id, sentence);
 		for (u32 i = 0; kernel_check_describe(i, &id, &sentence); i++)
 			kprintf("%-10s %s\n", id, sentence);
 		return 0;
 	}
-	if (argc != 1)
-		return command_usage(argc, argv, 1);
-
 	hold = mm_check_until(&report, monitor_interrupted);
 	hold &= !report.stopped && kernel_check(&report);
 	if (report.stopped) {

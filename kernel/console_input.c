@@ -6,15 +6,20 @@
  * the next prompt, as a terminal does. Ctrl-C drops that, too: who types it has changed his mind.
  *
  * One thread uses this, the monitor's. The bytes come from the serial port's ring, which the
- * receive interrupt fills; a byte that does not fit here stays there.
+ * receive interrupt fills; a byte that does not fit here stays there. While it waits at the prompt it
+ * sends trace records on their way.
  */
 #include <kernel/monitor.h>
+#include <kernel/trace_stream.h>
 #include <mm/os_task.h>
 #include <x86/serial.h>
 
 #define CTRL_C      0x03
 #define AHEAD_BYTES 4096 /* a paste; behind more than that, Ctrl-C is not found */
 #define NS_PER_MS   1000000ull
+
+/* How long trace records lie about while nobody types. */
+#define DRAIN_EVERY_NS (50 * NS_PER_MS)
 
 static char ahead[AHEAD_BYTES];
 static u32 ahead_head, ahead_tail; /* put at head, taken at tail; their difference is the count */
@@ -106,5 +111,11 @@ char monitor_next_byte(void)
 {
 	if (ahead_head != ahead_tail)
 		return ahead[ahead_tail++ % AHEAD_BYTES];
-	return (char)wait_for_byte(OS_WAIT_FOREVER);
+	for (;;) {
+		int c = wait_for_byte(trace_wants_drain() ? DRAIN_EVERY_NS : OS_WAIT_FOREVER);
+
+		if (c >= 0)
+			return (char)c;
+		trace_drain();
+	}
 }

@@ -28,6 +28,7 @@
 #include <x86/trap.h>
 
 #include "commands.h"
+#include "crash_internal.h"
 
 #define RFLAGS_TF     (1 << 8) /* an exception after the next instruction */
 #define DR7_EXECUTE_0 0x2ul    /* the breakpoint of DR0: at any instruction fetched there */
@@ -366,9 +367,19 @@ static const struct {
 	{"assert_lock", "a lock taken twice", crash_assert_lock},
 	{"lock_inversion", "two locks taken in both orders", crash_lock_inversion},
 	{"lock_chain", "three locks, each taken under the one before", crash_lock_chain},
-	{"lock_irq", "a lock taken in an interrupt of the last CPU, and with interrupts on",
+	{"lock_irq", "a lock taken in an interrupt, and with interrupts on",
 	 crash_lock_irq},
 	{"sleep_atomic", "sleeping with a spinlock held", crash_sleep_atomic},
+	{"sleep_irqs_off", "sleeping with interrupts off", crash_sleep_irqs_off},
+	{"sleep_no_preempt", "waiting for a mutex with preemption disabled",
+	 crash_sleep_no_preempt},
+	{"sleep_interrupt", "sleeping in an interrupt of the last CPU", crash_sleep_interrupt},
+	{"mutex_twice", "a mutex taken by the thread that has it", crash_mutex_twice},
+	{"mutex_foreign", "a mutex given up by another thread", crash_mutex_foreign},
+	{"exit_mutex", "a thread that ends with a mutex", crash_exit_mutex},
+	{"join_self", "a thread that waits for its own end", crash_join_self},
+	{"stack_thread", "recursion into the guard below a thread's stack", crash_stack_thread},
+	{"canary", "a write to the lowest word of a thread's stack", crash_canary},
 	{"spin_forever", "a lock that the last CPU never gives back", crash_spin_forever},
 	{"panic_cpu", "a panic on the last CPU", crash_panic_cpu},
 	{"panic_cpus", "a panic on all CPUs but this, at the same time", crash_panic_cpus},

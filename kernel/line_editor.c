@@ -28,16 +28,16 @@
 #include <base/string.h>
 #include <kernel/line_editor.h>
 
+#include "line_internal.h"
+
 #define CTRL(letter) ((letter)&0x1f)
 #define ESC          0x1b
 #define DELETE       0x7f
 
 /* A terminal that says it is smaller or larger has not understood the question. */
-#define MIN_COLUMNS      20
-#define MIN_ROWS         4
-#define MAX_DIMENSION    1000
-
-#define MAX_LISTED_BYTES 64
+#define MIN_COLUMNS   20
+#define MIN_ROWS      4
+#define MAX_DIMENSION 1000
 
 enum escape_state { ESCAPE_NONE, ESCAPE_STARTED, ESCAPE_IN_SEQUENCE };
 
@@ -78,7 +78,7 @@ static size_t window_from(const struct line_editor *editor)
 	return from;
 }
 
-static void repeat(const char *text, size_t times, void (*echo)(const char *text))
+void line_repeat(const char *text, size_t times, void (*echo)(const char *text))
 {
 	while (times-- > 0)
 		echo(text);
@@ -98,17 +98,16 @@ static void redraw(struct line_editor *editor, void (*echo)(const char *text))
 		visible[0] = '<';
 	if (from + len < editor->len)
 		visible[len - 1] = '>';
-	repeat("\b", editor->shown_cursor, echo);
+	line_repeat("\b", editor->shown_cursor, echo);
 	echo(visible);
-	repeat(" ", drawn - len, echo);
+	line_repeat(" ", drawn - len, echo);
 	editor->shown_from = from;
 	editor->shown_len = len;
 	editor->shown_cursor = editor->cursor - from;
-	repeat("\b", drawn - editor->shown_cursor, echo);
+	line_repeat("\b", drawn - editor->shown_cursor, echo);
 }
 
-/* Draws at a fresh place: below a listing, or on a cleared screen. */
-static void draw_afresh(struct line_editor *editor, void (*echo)(const char *text))
+void line_draw_afresh(struct line_editor *editor, void (*echo)(const char *text))
 {
 	editor->shown_len = editor->shown_cursor = 0;
 	echo(LINE_PROMPT);
@@ -156,7 +155,7 @@ static void erase(struct line_editor *editor, void (*echo)(const char *text))
 		cut(editor, editor->cursor - 1, editor->cursor, echo);
 }
 
-static void insert(struct line_editor *editor, char c, void (*echo)(const char *text))
+void line_insert(struct line_editor *editor, char c, void (*echo)(const char *text))
 {
 	const char text[2] = {c, '\0'};
 
@@ -250,75 +249,6 @@ static void recall(struct line_editor *editor, u32 back, void (*echo)(const char
 	}
 	editor->back = back;
 	replace(editor, line, back == 0 ? editor->typed_excess : 0, echo);
-}
-
-/* --- Completion ---------------------------------------------------------------------------- */
-
-/* All candidates below each other's columns, then the line again. */
-static void list_candidates(struct line_editor *editor, u32 nr, size_t longest,
-			    void (*echo)(const char *text))
-{
-	u32 a_row = MAX(line_editor_columns(editor) / (u32)(longest + 2), 1u);
-	char out[MAX_LISTED_BYTES];
-	size_t from;
-
-	echo("\n");
-	for (u32 i = 0; i < nr; i++) {
-		bool last = i % a_row == a_row - 1 || i == nr - 1;
-
-		editor->candidate(editor->text, editor->cursor, i, out, sizeof(out), &from);
-		echo(out);
-		if (!last)
-			repeat(" ", longest + 2 - strlen(out), echo);
-		else
-			echo("\n");
-	}
-	draw_afresh(editor, echo);
-}
-
-static size_t common_length(const char *a, const char *b)
-{
-	size_t len = 0;
-
-	while (a[len] != '\0' && a[len] == b[len])
-		len++;
-	return len;
-}
-
-/* After "node=" the value is still to come. */
-static bool ends_a_word(const char *candidate)
-{
-	size_t len = strlen(candidate);
-
-	return len > 0 && candidate[len - 1] != '=';
-}
-
-/*
- * Inserts what all candidates have in common beyond what is typed; a second Tab lists them. What
- * does not fit is left out: only a person makes a line too long.
- */
-static void complete_word(struct line_editor *editor, void (*echo)(const char *text))
-{
-	char common[MAX_LISTED_BYTES] = "", out[MAX_LISTED_BYTES];
-	size_t from = editor->cursor, longest = 0, typed;
-	bool again = editor->after_tab;
-	u32 nr = 0;
-
-	while (editor->candidate(editor->text, editor->cursor, nr, out, sizeof(out), &from)) {
-		if (nr++ == 0)
-			memcpy(common, out, strlen(out) + 1);
-		common[common_length(common, out)] = '\0';
-		longest = MAX(longest, strlen(out));
-	}
-	typed = editor->cursor - from;
-	editor->after_tab = nr > 1;
-	for (size_t at = typed; at < strlen(common) && editor->len < LINE_BYTES - 1; at++)
-		insert(editor, common[at], echo);
-	if (nr == 1 && ends_a_word(common) && editor->text[editor->cursor] != ' ' &&
-	    editor->len < LINE_BYTES - 1)
-		insert(editor, ' ', echo);
-	if (nr > 1 && again && strlen(common) <= typed)
-		list_candidates(editor, nr, longest, echo);
 }
 
 /* --- Keys ---------------------------------------------------------------------------------- */
@@ -457,7 +387,7 @@ static void obey_key(struct line_editor *editor, char c, void (*echo)(const char
 		break;
 	case CTRL('L'):
 		echo("\x1b[H\x1b[2J");
-		draw_afresh(editor, echo);
+		line_draw_afresh(editor, echo);
 		break;
 	case CTRL('N'):
 		recall(editor, editor->back ? editor->back - 1 : 0, echo);
@@ -474,7 +404,7 @@ static void obey_key(struct line_editor *editor, char c, void (*echo)(const char
 		break;
 	default:
 		if (c >= ' ' && c < DELETE)
-			insert(editor, c, echo);
+			line_insert(editor, c, echo);
 		break;
 	}
 }
@@ -504,9 +434,9 @@ bool line_editor_feed(struct line_editor *editor, char c, void (*echo)(const cha
 		return true;
 	case '\t':
 		if (editor->candidate)
-			complete_word(editor, echo);
+			line_complete_word(editor, echo);
 		else
-			insert(editor, ' ', echo);
+			line_insert(editor, ' ', echo);
 		return false;
 	default:
 		obey_key(editor, c, echo);

@@ -44,5 +44,6 @@ int command_threads(int argc, char **argv)
 			(unsigned long long)thread.runs,
 			(unsigned long long)(thread.ran_ns / NS_PER_MS), thread.name, wait);
 	}
+	kprintf("%u spare stack%s\n", threads_nr_spares(), plural(threads_nr_spares()));
 	return 0;
 }

@@ -127,11 +127,11 @@ static void reschedule(struct run_queue *rq)
 	preempt_unwant();
 	previous->ran_ticks += now - rq->switched_at;
 	rq->switched_at = now;
+	check_canary(previous);
 	if (next == previous) {
 		spin_unlock(&rq->lock);
 		return;
 	}
-	check_canary(previous);
 	next->state = THREAD_RUNNING;
 	next->runs++;
 	rq->nr_switches++;

@@ -18,9 +18,12 @@ struct thread {
 	bool idle;
 	void (*fn)(void *arg);
 	void *arg;
-	u32 stack_slot; /* of the stack window; main's and an AP's idle thread's: the CPU's own */
-	u64 *canary;    /* the lowest word of its stack */
-	struct page *stack; /* NULL: the CPU's own */
+	u64 *canary; /* the lowest word of its stack */
+	/* Its memory, which outlives it. Of main and the other CPUs' idle threads, which have none: 0. */
+	int nid;
+	struct page *stack;
+	u32 stack_slot; /* of the stack window */
+	uintptr_t stack_top;
 
 	/* guarded by its run queue's lock */
 	enum thread_state state;

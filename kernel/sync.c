@@ -206,7 +206,7 @@ void complete(struct completion *completion)
 	unsigned long flags = spin_lock_irqsave(&completion->queue.lock);
 
 	completion->done++;
-	wake_locked(&completion->queue, ~(u32)0);
+	wake_locked(&completion->queue, 1);
 	spin_unlock_irqrestore(&completion->queue.lock, flags);
 }
 
@@ -221,7 +221,23 @@ static bool take_one(void *arg)
 	return done;
 }
 
+/*
+ * A wake that came to somebody who had found one by himself, or whose time was just over, is
+ * somebody else's.
+ */
+static void pass_wake_on(struct completion *completion)
+{
+	unsigned long flags = spin_lock_irqsave(&completion->queue.lock);
+
+	if (completion->done > 0)
+		wake_locked(&completion->queue, 1);
+	spin_unlock_irqrestore(&completion->queue.lock, flags);
+}
+
 bool wait_for_completion(struct completion *completion, u64 timeout_ns)
 {
-	return wait_at(&completion->queue, take_one, completion, timeout_ns, os_call_site());
+	bool done = wait_at(&completion->queue, take_one, completion, timeout_ns, os_call_site());
+
+	pass_wake_on(completion);
+	return done;
 }

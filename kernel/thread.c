@@ -11,9 +11,9 @@
  * Each CPU begins with a thread that nobody has made: the boot CPU with `main`, the others with what
  * becomes their idle thread. Their stacks are the CPU's own, and they never end.
  *
- * Whoever starts a thread joins it: only then is its stack unmapped, which needs all CPUs to forget the
- * translation, and its memory given back. There is nobody who would do that for a thread that is
- * let go, so that is not possible.
+ * Whoever starts a thread joins it. Then thread and stack become a spare for the next on that node: to
+ * unmap a stack all CPUs must forget its translation, and that is worth ten times what starting a thread
+ * is. Beyond MAX_SPARES the older half is given back at once, with one interrupt for each CPU.
  *
  * Lock order: the list of all threads, then a run queue. The list's is for threads only.
  */
@@ -33,6 +33,7 @@
 #include "sched_internal.h"
 
 #define MAX_THREADS   1024
+#define MAX_SPARES    16
 #define STACK_ORDER   3
 #define BITS_PER_WORD 64
 #define ALL_NODES     (~(nodemask_t)0)
@@ -45,6 +46,8 @@ static struct spinlock all_lock = SPINLOCK_INIT("threads");
 static struct list_head all = {&all, &all}; /* by id */
 static u32 next_id;
 static u64 slots_used[MAX_THREADS / BITS_PER_WORD];
+static struct list_head spares = {&spares, &spares}; /* the last that came first */
+static u32 nr_spares;
 
 /* --- The list -------------------------------------------------------------------------------- */
 
@@ -58,13 +61,6 @@ static void register_first(struct thread *thread)
 {
 	spin_lock(&all_lock);
 	register_locked(thread);
-	spin_unlock(&all_lock);
-}
-
-static void thread_unregister(struct thread *thread)
-{
-	spin_lock(&all_lock);
-	list_del(&thread->all_link);
 	spin_unlock(&all_lock);
 }
 
@@ -165,6 +161,119 @@ void threads_init_cpu(void)
 
 /* --- Making one ------------------------------------------------------------------------------ */
 
+/* One that is not mapped (any more). */
+static void free_thread(struct thread *thread)
+{
+	if (thread->stack_slot)
+		give_slot(thread->stack_slot);
+	if (thread->stack)
+		__free_pages(thread->stack, STACK_ORDER);
+	free_pages(thread, 0);
+}
+
+/* Memory of the node, and a place in the stack window. NULL: one of them is missing. */
+static struct thread *alloc_thread(int nid)
+{
+	struct page *page = alloc_pages_node(nid, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, 0);
+	struct thread *thread;
+
+	if (!page)
+		return NULL;
+	thread = page_address(page);
+	thread->stack = alloc_pages_node(nid, GFP_KERNEL | __GFP_NOWARN, STACK_ORDER);
+	thread->stack_slot = thread->stack ? take_slot() : 0;
+	if (thread->stack_slot)
+		thread->stack_top =
+			paging_map_stack(thread->stack_slot, page_to_phys(thread->stack));
+	if (!thread->stack_top) {
+		free_thread(thread);
+		return NULL;
+	}
+	thread->nid = nid;
+	return thread;
+}
+
+/* --- Spares ---------------------------------------------------------------------------------- */
+
+/* NULL: none of that node. All but its memory is cleared. */
+static struct thread *take_spare(int nid)
+{
+	struct thread *thread, *found = NULL;
+
+	spin_lock(&all_lock);
+	list_for_each_entry(thread, &spares, all_link) {
+		if (thread->nid == nid) {
+			found = thread;
+			list_del(&found->all_link);
+			nr_spares--;
+			break;
+		}
+	}
+	spin_unlock(&all_lock);
+	if (found)
+		*found = (struct thread){
+			.nid = nid,
+			.stack = found->stack,
+			.stack_slot = found->stack_slot,
+			.stack_top = found->stack_top,
+		};
+	return found;
+}
+
+/* Gives back all spares but the `keep` newest. */
+static void release_spares(u32 keep)
+{
+	struct thread *batch[MAX_SPARES];
+	u32 slots[MAX_SPARES], nr = 0;
+
+	spin_lock(&all_lock);
+	while (nr_spares > keep && nr < MAX_SPARES) {
+		batch[nr] = list_entry(spares.prev, struct thread, all_link);
+		slots[nr] = batch[nr]->stack_slot;
+		list_del(&batch[nr]->all_link);
+		nr_spares--;
+		nr++;
+	}
+	spin_unlock(&all_lock);
+	if (nr == 0)
+		return;
+	paging_unmap_stacks(slots, nr);
+	for (u32 i = 0; i < nr; i++)
+		free_thread(batch[i]);
+}
+
+/* A thread that is dead and off its stack. */
+static void become_spare(struct thread *thread)
+{
+	bool too_many;
+
+	spin_lock(&all_lock);
+	list_del(&thread->all_link);
+	list_add(&thread->all_link, &spares);
+	too_many = ++nr_spares == MAX_SPARES;
+	spin_unlock(&all_lock);
+	if (too_many)
+		release_spares(MAX_SPARES / 2);
+}
+
+void threads_release_spares(void)
+{
+	sched_might_sleep(os_call_site());
+	release_spares(0);
+}
+
+u32 threads_nr_spares(void)
+{
+	u32 nr;
+
+	spin_lock(&all_lock);
+	nr = nr_spares;
+	spin_unlock(&all_lock);
+	return nr;
+}
+
+/* --- Starting one ---------------------------------------------------------------------------- */
+
 static _Noreturn void thread_begin(void)
 {
 	struct thread *self;
@@ -176,38 +285,14 @@ static _Noreturn void thread_begin(void)
 	thread_exit();
 }
 
-static void free_thread(struct thread *thread)
-{
-	if (thread->stack_slot)
-		give_slot(thread->stack_slot);
-	if (thread->stack)
-		__free_pages(thread->stack, STACK_ORDER);
-	free_pages(thread, 0);
-}
-
-/* Memory of the CPU's node, and a place in the stack window. NULL: one of them is missing. */
-static struct thread *alloc_thread(u32 cpu)
-{
-	int nid = cpu_to_node(cpu);
-	struct page *page = alloc_pages_node(nid, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, 0);
-	struct thread *thread;
-
-	if (!page)
-		return NULL;
-	thread = page_address(page);
-	thread->stack = alloc_pages_node(nid, GFP_KERNEL | __GFP_NOWARN, STACK_ORDER);
-	thread->stack_slot = thread->stack ? take_slot() : 0;
-	if (thread->stack_slot)
-		return thread;
-	free_thread(thread);
-	return NULL;
-}
-
 static struct thread *make(const char *name, u32 cpu, void (*fn)(void *arg), void *arg)
 {
-	struct thread *thread = cpu_online(cpu) ? alloc_thread(cpu) : NULL;
-	uintptr_t top;
+	struct thread *thread = NULL;
 
+	if (cpu_online(cpu))
+		thread = take_spare(cpu_to_node(cpu));
+	if (cpu_online(cpu) && !thread)
+		thread = alloc_thread(cpu_to_node(cpu));
 	if (!thread) {
 		klog(LOG_WARN, "threads", "'%s' is not started: %s %u", name,
 		     cpu_online(cpu) ? "no memory or no stack slot for it on CPU"
@@ -220,10 +305,9 @@ static struct thread *make(const char *name, u32 cpu, void (*fn)(void *arg), voi
 	thread->arg = arg;
 	thread->task.mems_allowed = os_current()->mems_allowed;
 	thread->task.mempolicy = os_current()->mempolicy;
-	top = paging_map_stack(thread->stack_slot, page_to_phys(thread->stack));
-	thread->canary = (u64 *)(top - STACK_BYTES);
+	thread->canary = (u64 *)(thread->stack_top - STACK_BYTES);
 	*thread->canary = THREAD_CANARY;
-	thread->stack_pointer = switch_prepare(top, thread_begin);
+	thread->stack_pointer = switch_prepare(thread->stack_top, thread_begin);
 	return thread;
 }
 
@@ -283,9 +367,7 @@ void thread_join(struct thread *thread)
 	sched_might_sleep(os_call_site());
 	ASSERT_MSG(thread != thread_current(), "thread '%s' waits for its own end", thread->name);
 	wait_for_completion(&thread->exited, OS_WAIT_FOREVER);
-	thread_unregister(thread);
-	paging_unmap_stack(thread->stack_slot);
-	free_thread(thread);
+	become_spare(thread);
 }
 
 /* --- For who looks --------------------------------------------------------------------------- */

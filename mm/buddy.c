@@ -21,12 +21,21 @@
  * nonempty_orders has a bit for each order that has a block, so the search for the smallest
  * that fits is one instruction.
  *
- * Lock: the zone's, held by every caller. Nothing here takes another.
+ * Lock: the zone's, held by every caller. Nothing here takes another. Two kinds of words are read by
+ * others without it, and are therefore written by atomic stores, all relaxed:
+ *
+ *   nr_free_pages, nonempty_orders   hints for the marks: each by itself, nothing is concluded from it
+ *   a page's state, order            asked by a zone next door that merges (below), by a free that
+ *                                    checks its argument, by who looks. A block's content and links
+ *                                    go from one owner to the next by the lock or a list's ownership,
+ *                                    never by these bytes, so they release nothing
+ *
  * Source: Knowlton, "A fast storage allocator", CACM 8 (1965); Knuth, TAOCP vol. 1, 2.5.
  */
 #include "buddy.h"
 
 #include <base/assert.h>
+#include <mm/trace.h>
 
 /* --- Free areas ---------------------------------------------------------------------------- */
 
@@ -34,6 +43,7 @@
 static inline void area_push(struct zone *zone, struct free_area *area, struct page *page,
 			     unsigned int order, u16 head)
 {
+	/* Relaxed, as all of these: see the top. */
 	store_relaxed(&page->head, head);
 	list_add(&page->free_link, &area->list);
 	if (area->nr_free++ == 0)
@@ -57,6 +67,34 @@ static inline void area_remove(struct zone *zone, struct free_area *area, struct
 static void add_free_pages(struct zone *zone, s64 pages)
 {
 	store_relaxed(&zone->nr_free_pages, zone->nr_free_pages + (u64)pages);
+}
+
+/* --- Tracing -------------------------------------------------------------------------------- */
+
+/*
+ * Out of line, from what the callers have at hand anyway, and where nothing is left to do: so they pay
+ * a look at trace_enabled and, being leaves, not a register more.
+ */
+
+/* Returns the page, so that the caller need not keep it. */
+static __noinline struct page *trace_split(const struct zone *zone, struct page *page,
+					   unsigned int from_order, unsigned int order)
+{
+	if (from_order > order)
+		trace(TRACE_ZONE_SPLIT, .id = page_to_pfn(page), .arg = order,
+		      .nid = (u16)zone->nid, .order = (u8)from_order, .zone = (u8)zone->type);
+	return page;
+}
+
+/* After merge_up(): what has become of the block is the first on its list. */
+static __noinline void trace_merge(const struct zone *zone, unsigned int order, unsigned int merged)
+{
+	const struct page *page =
+		list_first_entry(&zone->free_area[merged].list, struct page, free_link);
+
+	if (merged > order)
+		trace(TRACE_ZONE_MERGE, .id = page_to_pfn(page), .arg = order,
+		      .nid = (u16)zone->nid, .order = (u8)merged, .zone = (u8)zone->type);
 }
 
 /* --- Taking -------------------------------------------------------------------------------- */
@@ -94,8 +132,11 @@ struct page *buddy_take_locked(struct zone *zone, unsigned int order)
 	if (!page)
 		return NULL;
 	split_down(zone, page, found, order);
+	/* Relaxed: the block goes to the caller, on this CPU. */
 	store_relaxed(&page->head, PAGE_HEAD(PAGE_ALLOCATED, order));
 	add_free_pages(zone, -((s64)1 << order));
+	if (unlikely(load_relaxed(&trace_enabled)))
+		return trace_split(zone, page, found, order);
 	return page;
 }
 
@@ -107,6 +148,7 @@ static inline struct page *cut_up(struct page *page, unsigned int from_order, un
 
 	do {
 		piece -= (u64)1 << order;
+		/* Relaxed: the list that it goes to is owned. */
 		store_relaxed(&piece->head, PAGE_HEAD(PAGE_PCP, order));
 		piece->pcp_next = stack;
 		stack = piece;
@@ -133,6 +175,8 @@ u32 buddy_take_many_locked(struct zone *zone, unsigned int order, u32 nr, struct
 			break;
 		cut = MIN(found, most);
 		split_down(zone, page, found, cut);
+		if (unlikely(load_relaxed(&trace_enabled)))
+			trace_split(zone, page, found, cut);
 		top = cut_up(page, cut, order, top);
 		taken += (u32)1 << (cut - order);
 		blocks++;
@@ -191,6 +235,8 @@ void buddy_give_locked(struct zone *zone, struct page *page, unsigned int order)
 
 	add_free_pages(zone, (s64)1 << order);
 	zone_count_locked(zone, ZONE_MERGE, merged - order);
+	if (unlikely(load_relaxed(&trace_enabled)))
+		trace_merge(zone, order, merged);
 }
 
 struct page *buddy_give_many_locked(struct zone *zone, struct page *stack, unsigned int order)
@@ -200,7 +246,11 @@ struct page *buddy_give_many_locked(struct zone *zone, struct page *stack, unsig
 	while (stack && stack->head == PAGE_HEAD(PAGE_PCP, order)) {
 		struct page *next = stack->pcp_next;
 
-		merges += merge_up(zone, stack, order, header) - order;
+		unsigned int merged = merge_up(zone, stack, order, header);
+
+		if (unlikely(load_relaxed(&trace_enabled)))
+			trace_merge(zone, order, merged);
+		merges += merged - order;
 		given++;
 		stack = next;
 	}

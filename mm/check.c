@@ -3,7 +3,7 @@
  *
  * Each invariant has an id, which stands above the struct it is about, in the tests that break it
  * on purpose and in the output of `check`. This file has those of early memory, nodes and
- * zonelists; mm/check_zone.c those of zones and pages.
+ * zonelists; mm/check_zone.c those of zones and pages, mm/check_trace.c those of the trace rings.
  *
  * Locks: each zone's in turn. Nothing is changed, nothing allocated.
  */
@@ -220,13 +220,16 @@ static const struct invariant invariants[] = {
 	 .run = zonelist_complete},
 };
 
-/* The i-th of both tables, or NULL. */
+/* The i-th of all tables, or NULL. */
 static const struct invariant *invariant_at(u32 i)
 {
 	if (i < ARRAY_SIZE(invariants))
 		return &invariants[i];
 	i -= (u32)ARRAY_SIZE(invariants);
-	return i < nr_zone_invariants ? &zone_invariants[i] : NULL;
+	if (i < nr_zone_invariants)
+		return &zone_invariants[i];
+	i -= nr_zone_invariants;
+	return i < nr_trace_invariants ? &trace_invariants[i] : NULL;
 }
 
 static void run_on_zones(const struct invariant *invariant, struct check *c)

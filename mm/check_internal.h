@@ -27,5 +27,7 @@ void check_fail(struct check *c, const char *fmt, ...) __printf_like(2, 3);
 
 extern const struct invariant zone_invariants[];
 extern const u32 nr_zone_invariants;
+extern const struct invariant trace_invariants[];
+extern const u32 nr_trace_invariants;
 
 #endif

@@ -185,7 +185,7 @@ static u64 listed_pcp_pages(const struct zone *zone)
 		for (u32 order = 0; order < NR_PCP_ORDERS; order++) {
 			const struct pcp_list *list = &zone->pcp[cpu]->list[order];
 
-			pages += (u64)(list->nr_hot + list->nr_cold) << order;
+			pages += pcp_nr_blocks(list) << order;
 		}
 	}
 	return pages;
@@ -218,6 +218,23 @@ static u64 pcp_stack(struct check *c, const struct zone *zone, const struct page
 	return page ? ~(u64)0 : seen;
 }
 
+/* The stacks besides the hot one; false: they are not as many and as long as the list says. */
+static bool pcp_cold_stacks(struct check *c, const struct zone *zone, const struct pcp_list *list,
+			    u32 order)
+{
+	struct list_head *link = list->cold.next;
+
+	for (u32 i = 0; i < list->nr_cold; i++) {
+		const struct page *top = list_entry(link, struct page, pcp_stack);
+
+		if (!is_page(top) ||
+		    pcp_stack(c, zone, top, list->capacity, order) != list->capacity)
+			return false;
+		link = top->pcp_stack.next;
+	}
+	return list->nr_cold == 0 || link == &list->cold;
+}
+
 static void pcp_entries(struct check *c, struct zone *zone)
 {
 	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
@@ -225,7 +242,7 @@ static void pcp_entries(struct check *c, struct zone *zone)
 			const struct pcp_list *list = &zone->pcp[cpu]->list[order];
 
 			if (pcp_stack(c, zone, list->hot, list->nr_hot, order) != list->nr_hot ||
-			    pcp_stack(c, zone, list->cold, list->nr_cold, order) != list->nr_cold)
+			    !pcp_cold_stacks(c, zone, list, order))
 				zone_fail(c, zone, "length of a per-CPU list is not its count: CPU",
 					  cpu, order);
 		}
@@ -238,7 +255,7 @@ static void pcp_capacities(struct check *c, struct zone *zone)
 		for (u32 order = 0; order < NR_PCP_ORDERS; order++) {
 			const struct pcp_list *list = &zone->pcp[cpu]->list[order];
 
-			if (list->nr_hot > list->capacity || list->nr_cold > list->capacity)
+			if (list->nr_hot > list->capacity || list->nr_cold > list->max_cold)
 				zone_fail(c, zone, "a per-CPU list over its capacity: CPU, order",
 					  cpu, order);
 		}
@@ -410,14 +427,14 @@ const struct invariant zone_invariants[] = {
 	{"BUDDY-4", "nr_free_pages is what is on the lists", .run_zone_locked = free_sum},
 	{"BUDDY-5", "a bit for each order that has a block, and no other",
 	 .run_zone_locked = order_bits},
-	{"BUDDY-6", "free, allocated, per-CPU and captured pages are all that the zone manages",
+	{"BUDDY-6", "free, allocated, per-CPU and captured pages are all managed ones",
 	 .run_zone_locked = conservation},
 	{"PCP-1", "a block on a CPU's list is of its order and zone; counts are lengths",
 	 .run_zone_locked = pcp_entries},
 	{"PCP-2", "no per-CPU list is longer than it may be", .run_zone_locked = pcp_capacities},
 	{"PAGE-1", "every frame of RAM has its node and zone, reserved as memblock says",
 	 .run = pages_placed},
-	{"PAGE-2", "every head is aligned and of a legal order, the rest of its block tails",
+	{"PAGE-2", "a head is aligned and of a legal order, the rest of its block tails",
 	 .run_zone_locked = block_tails},
 	{"WMARK-1", "marks are the zone's share of min_free_kbytes, in equal gaps",
 	 .run_zone_locked = marks_shared_out},

@@ -28,6 +28,7 @@
 #include <base/string.h>
 #include <mm/memblock.h>
 #include <mm/os.h>
+#include <mm/trace.h>
 
 #include "buddy.h"
 #include "memmap.h"
@@ -126,7 +127,7 @@ static struct page *take_from_zonelist(const struct alloc_context *ac, enum zone
 }
 
 /* One line for the request, one for each zone it could have used. */
-static __noinline void report_failure(const struct alloc_context *ac, uintptr_t call_site)
+static void report_failure(const struct alloc_context *ac, uintptr_t call_site)
 {
 	char gfp_text[96], caller[OS_CALLER_BYTES];
 
@@ -149,6 +150,14 @@ static __noinline void report_failure(const struct alloc_context *ac, uintptr_t 
 		       (unsigned long long)load_relaxed(&zone->lowmem_reserve[ac->request_class]),
 		       orders ? 31 - __builtin_clz(orders) : -1);
 	}
+}
+
+static __noinline void give_up(const struct alloc_context *ac, uintptr_t call_site)
+{
+	trace(TRACE_PAGE_ALLOC_FAILED, .call_site = call_site, .gfp = ac->gfp,
+	      .nid = (u16)ac->preferred_nid, .order = (u8)ac->order, .zone = (u8)ac->request_class);
+	if (!(ac->gfp & __GFP_NOWARN))
+		report_failure(ac, call_site);
 }
 
 static __noinline void report_bad_request(const char *wrong, int nid, gfp_t gfp, unsigned int order,
@@ -188,6 +197,14 @@ static struct page *take_slowly(const struct alloc_context *ac)
 	return page;
 }
 
+/* Out of line, so that the caller pays one look at trace_enabled. */
+static __noinline void trace_alloc(const struct page *page, unsigned int order, gfp_t gfp,
+				   uintptr_t call_site)
+{
+	trace(TRACE_PAGE_ALLOC, .id = page_to_pfn(page), .call_site = call_site, .gfp = gfp,
+	      .nid = page->nid, .order = (u8)order, .zone = page->zone);
+}
+
 static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int order,
 					   uintptr_t call_site)
 {
@@ -211,10 +228,11 @@ static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int orde
 	if (unlikely(!page))
 		page = take_slowly(&ac);
 	if (unlikely(!page)) {
-		if (!(gfp & __GFP_NOWARN))
-			report_failure(&ac, call_site);
+		give_up(&ac, call_site);
 		return NULL;
 	}
+	if (unlikely(load_relaxed(&trace_enabled)))
+		trace_alloc(page, order, gfp, call_site);
 	if (gfp & __GFP_ZERO)
 		memset(page_address(page), 0, PAGE_SIZE << order);
 	return page;
@@ -235,6 +253,7 @@ static __always_inline struct page *alloc_hit(int nid, gfp_t gfp, unsigned int o
 	if (unlikely(order > PCP_MAX_ORDER || gfp & ~GFP_HIT_PATH || (u32)nid >= MAX_NUMNODES))
 		return NULL;
 	zone = first_zone[nid];
+	/* Relaxed: hints, as said above. */
 	if (unlikely(load_relaxed(&zone->nr_free_pages) <= load_relaxed(&zone->fast_mark)))
 		return NULL;
 	return pcp_alloc_hit(zone, order);
@@ -356,6 +375,14 @@ static inline bool is_struct_page(const struct page *page)
 	       memmap_covers(page_to_pfn(page));
 }
 
+/* Before the page is given back: after that another CPU may have it, and trace that first. */
+static __noinline void trace_free(const struct page *page, unsigned int order, uintptr_t call_site)
+{
+	if (order <= MAX_ORDER && page->head == PAGE_HEAD(PAGE_ALLOCATED, order))
+		trace(TRACE_PAGE_FREE, .id = page_to_pfn(page), .call_site = call_site,
+		      .nid = page->nid, .order = (u8)order, .zone = page->zone);
+}
+
 static __noinline void free_block(struct page *page, unsigned int order, uintptr_t call_site)
 {
 	struct zone *zone;
@@ -366,6 +393,8 @@ static __noinline void free_block(struct page *page, unsigned int order, uintptr
 		report_bad_address(page, "no struct page", order, call_site);
 
 	zone = page_zone(page);
+	if (unlikely(load_relaxed(&trace_enabled)))
+		trace_free(page, order, call_site);
 	if (order <= PCP_MAX_ORDER && page->head == PAGE_HEAD(PAGE_ALLOCATED, order) &&
 	    pcp_free(zone, page, order))
 		return;

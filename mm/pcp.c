@@ -5,19 +5,23 @@
  * word of the machine. So each CPU keeps some blocks of orders 0 to 3 of every zone, takes from them
  * and gives to them, and goes to the zone for a batch at a time:
  *
- *	alloc --> [ hot ]  empty: take over cold; that empty, too: refill hot under the zone lock
- *	free  --> [ hot ]  full: flush cold to the zone, hot becomes cold, start an empty hot
- *	          [ cold ]
+ *	alloc --> [ hot ]         empty: the first cold one; none: refill under the zone lock
+ *	free  --> [ hot ]         full: becomes the first cold one; too many: flush the last
+ *	          [ cold ] [ cold ] [ cold ]
+ *	          last filled         longest there
  *
- * Two stacks instead of one, after Bonwick's magazines: a CPU that frees and allocates around the
- * point where a stack is full or empty swaps them and leaves the zone alone, and what is flushed is
- * what has been lying longest. The page last freed is the next to be handed out, so its cache lines
- * are warm.
+ * Stacks instead of one long list, after Bonwick's magazines: a full or empty one changes hands in a
+ * few instructions, the zone's lock is held for one stack at most, a CPU that frees and allocates
+ * around the point where a stack is full leaves the zone alone, and what is flushed is what has been
+ * lying longest. The page last freed is the next to be handed out, so its cache lines are warm.
  *
- * Blocks on these lists are out of the zone's free count and do not merge. They are in nobody's way as
- * long as there is plenty; when a request fails, drain_all_pages() gives back those of all CPUs
- * before it gives up. A refill takes more than is asked for only from what lies above the high mark,
- * so that near the marks every single page is accounted to who asked for it.
+ * How many stacks follows the zone's size: what is kept need not be merged and cut up again, which is
+ * more work than the hit itself. Blocks on these lists are out of the zone's
+ * free count and do not merge. They are in nobody's way as long as there is plenty, and three things
+ * see to it that there is: below the high mark a list shrinks to one cold stack; a refill takes more than
+ * is asked for only from what lies above that mark, so that near the marks every single page is
+ * accounted to who asked for it; and before a request fails, drain_all_pages() gives back what all
+ * CPUs have.
  *
  * --- Ownership
  *
@@ -54,19 +58,36 @@
 #include <mm/mm.h>
 #include <mm/os.h>
 #include <mm/page_alloc.h>
+#include <mm/trace.h>
 
 #include "buddy.h"
+#include "watermark.h"
 
-/* A stack holds at most this much of an order, and all CPUs' lists at most this share of a zone. */
+/* A stack holds at most so much, and all CPUs' lists at most this share of a zone. */
 #define MAX_STACK_PAGES 64
 #define MAX_ZONE_SHARE  16
+#define MIN_STACKS      4
+#define MAX_COLD_STACKS 63 /* with the hot one 4096 pages: 16 MiB of an order */
 
-/* How long a drainer waits for an owner: far longer than interrupts can hold one up. */
-#define OWN_MAX_TURNS (1u << 22)
+/*
+ * How long a drainer waits for an owner: far longer than interrupts can hold one up. Both must have
+ * passed: an owner's CPU may be virtual, one of many, and not run for a while, and then time passes
+ * alone; or the waiter's is as slow as turns.
+ */
+#define OWN_MAX_NS    2000000000ull
+#define OWN_MAX_TURNS (1u << 16)
+/* A look at the clock every so many turns. */
+#define OWN_LOOK_TURNS (1u << 10)
 
 static struct per_cpu_pages nobody = {.list = {[0 ... NR_PCP_ORDERS - 1] = {.busy = 1}}};
 static bool started;
-static u32 closed; /* how many want the lists closed; atomic */
+/*
+ * How many want the lists closed; atomic, relaxed throughout. It is changed before the lists are gone
+ * through and read by who owns a list, and each list's ownership brings the order: who owns it after
+ * a closer sees the closer's count, and who owned it before is followed by the closer.
+ */
+static u32 closed;
+static u32 hits_closed; /* the same, of those who want only the hit paths closed */
 
 /* --- Between a list and its zone ------------------------------------------------------------ */
 
@@ -85,34 +106,64 @@ static void refill(struct zone *zone, struct pcp_list *list, unsigned int order,
 	list->nr_from_zone += list->nr_hot;
 	zone_count_locked(zone, PCP_REFILL, 1);
 	spin_unlock_irqrestore(&zone->lock, flags);
+	trace(TRACE_PCP_REFILL, .arg = (u64)list->nr_hot << order, .nid = (u16)zone->nid,
+	      .order = (u8)order, .zone = (u8)zone->type);
 }
 
-/* Gives the cold stack back to the zone; returns its pages. The list's owner. */
-static u64 flush_cold(struct zone *zone, struct pcp_list *list, unsigned int order)
+/* Gives a stack, already off the list, back to the zone. The list's owner. */
+static void flush(struct zone *zone, struct pcp_list *list, struct page *stack, u32 nr,
+		  unsigned int order)
 {
-	u64 pages = (u64)list->nr_cold << order;
-	struct page *page = list->cold;
 	unsigned long flags;
 
-	if (!page)
-		return 0;
-	list->nr_from_zone -= list->nr_cold;
-	list->cold = NULL;
-	list->nr_cold = 0;
+	list->nr_from_zone -= nr;
+	trace(TRACE_PCP_DRAIN, .arg = (u64)nr << order, .nid = (u16)zone->nid, .order = (u8)order,
+	      .zone = (u8)zone->type);
 	flags = spin_lock_irqsave(&zone->lock);
-	page = buddy_give_many_locked(zone, page, order);
+	stack = buddy_give_many_locked(zone, stack, order);
 	zone_count_locked(zone, PCP_FLUSH, 1);
 	spin_unlock_irqrestore(&zone->lock, flags);
-	if (unlikely(page))
-		pcp_report_bad_page(page, order);
-	return pages;
+	if (unlikely(stack))
+		pcp_report_bad_page(stack, order);
 }
 
-/* After flush_cold(). */
-static void make_hot_cold(struct pcp_list *list)
+/* --- Hot and cold --------------------------------------------------------------------------- */
+
+/* Of a list that has one. */
+static struct page *take_cold(struct pcp_list *list, struct list_head *link)
 {
-	list->cold = list->hot;
-	list->nr_cold = list->nr_hot;
+	list_unlink(link);
+	list->nr_cold--;
+	return list_entry(link, struct page, pcp_stack);
+}
+
+static void flush_oldest_cold(struct zone *zone, struct pcp_list *list, unsigned int order)
+{
+	flush(zone, list, take_cold(list, list->cold.prev), list->capacity, order);
+}
+
+/* The hot stack is empty; afterwards the one filled last is, if there is one. */
+static void make_cold_hot(struct pcp_list *list)
+{
+	if (list->nr_cold == 0)
+		return;
+	list->hot = take_cold(list, list->cold.next);
+	list->nr_hot = list->capacity;
+}
+
+/*
+ * The hot stack is full; afterwards it is empty. Of those that are too many in a short zone not all go
+ * now: two, where one comes, so that nobody keeps the CPU and the list for long.
+ */
+static void make_hot_cold(struct zone *zone, struct pcp_list *list, unsigned int order)
+{
+	bool is_short = load_relaxed(&zone->nr_free_pages) <= zone->watermark[WMARK_HIGH];
+	u32 most = is_short ? 1 : list->max_cold;
+
+	for (u32 flushed = 0; flushed < 2 && list->nr_cold >= most; flushed++)
+		flush_oldest_cold(zone, list, order);
+	list_add(&list->hot->pcp_stack, &list->cold);
+	list->nr_cold++;
 	list->hot = NULL;
 	list->nr_hot = 0;
 }
@@ -157,15 +208,13 @@ struct page *pcp_alloc(struct zone *zone, unsigned int order, enum zone_type req
 
 	if (!list)
 		return NULL;
-	if (!list->hot) {
-		list->hot = list->cold;
-		list->nr_hot = list->nr_cold;
-		list->cold = NULL;
-		list->nr_cold = 0;
-	}
+	if (!list->hot)
+		make_cold_hot(list);
 	if (!list->hot && list->capacity)
 		refill(zone, list, order, request_class);
 	if (list->hot) {
+		if (unlikely(!pcp_top_is_good(list)))
+			pcp_report_bad_page(list->hot, order);
 		page = pcp_pop(list);
 		list->nr_misplaced += misplaced;
 	}
@@ -182,10 +231,8 @@ bool pcp_free(struct zone *zone, struct page *page, unsigned int order)
 		return false;
 	open = list->capacity > 0;
 	if (open) {
-		if (list->nr_hot >= list->capacity) {
-			flush_cold(zone, list, order);
-			make_hot_cold(list);
-		}
+		if (list->nr_hot >= list->capacity)
+			make_hot_cold(zone, list, order);
 		pcp_push(list, page);
 	}
 	disown_this_cpu(list);
@@ -200,10 +247,14 @@ bool pcp_free(struct zone *zone, struct page *page, unsigned int order)
  */
 static bool own_any(struct pcp_list *list)
 {
-	u32 turns = irqs_disabled() ? 1 : OWN_MAX_TURNS;
+	u64 start = arch_timestamp();
+	u32 turns = 0;
 
 	while (!pcp_own(list)) {
-		if (--turns == 0)
+		if (irqs_disabled())
+			return false;
+		if (++turns % OWN_LOOK_TURNS == 0 && turns >= OWN_MAX_TURNS &&
+		    arch_timestamp_to_ns(arch_timestamp() - start) >= OWN_MAX_NS)
 			return false;
 		cpu_relax();
 	}
@@ -212,10 +263,19 @@ static bool own_any(struct pcp_list *list)
 
 static u64 drain_list(struct zone *zone, struct pcp_list *list, unsigned int order)
 {
-	u64 pages = flush_cold(zone, list, order);
+	u64 blocks = pcp_nr_blocks(list);
+	struct page *hot = list->hot;
 
-	make_hot_cold(list);
-	return pages + flush_cold(zone, list, order);
+	while (list->nr_cold > 0)
+		flush_oldest_cold(zone, list, order);
+	if (hot) {
+		u32 nr_hot = list->nr_hot;
+
+		list->hot = NULL;
+		list->nr_hot = 0;
+		flush(zone, list, hot, nr_hot, order);
+	}
+	return blocks << order;
 }
 
 /* Calls fn on every list of the zone, owned. Those held on to are counted and left out. */
@@ -251,6 +311,7 @@ u64 drain_all_pages(void)
 	for_each_zone(nid, zone) {
 		u64 drained = zone->managed_pages ? for_each_list(zone, drain_list) : 0;
 
+		/* Relaxed: a figure, and no lock is held. */
 		if (drained)
 			__atomic_fetch_add(&zone->events[PCP_DRAINED], drained, __ATOMIC_RELAXED);
 		pages += drained;
@@ -260,26 +321,33 @@ u64 drain_all_pages(void)
 
 /* --- Open and closed ------------------------------------------------------------------------ */
 
-/*
- * What one stack of an order may hold: a 2048th of the zone, so that a small zone keeps little apart,
- * and so that all stacks of all CPUs together stay below 1/MAX_ZONE_SHARE of it; a power of two,
- * so that a refill is one block cut up.
- */
+/* What all stacks of one order may hold on one CPU. */
+static u64 list_pages(const struct zone *zone)
+{
+	u64 lists = (u64)numa_topology()->nr_cpus * NR_PCP_ORDERS;
+
+	return zone->managed_pages / MAX_ZONE_SHARE / lists;
+}
+
+/* What one of them may hold: a power of two, so that a refill is one block cut up. */
 static u32 stack_pages(const struct zone *zone)
 {
-	u64 stacks = (u64)numa_topology()->nr_cpus * NR_PCP_ORDERS * 2;
-	u64 pages = MIN(zone->managed_pages / 2048, zone->managed_pages / MAX_ZONE_SHARE / stacks);
+	u64 pages = MIN(list_pages(zone) / MIN_STACKS, (u64)MAX_STACK_PAGES);
 
-	pages = MIN(pages, (u64)MAX_STACK_PAGES);
 	return pages ? (u32)1 << (63 - __builtin_clzll(pages)) : 0;
 }
 
+/* A closed list is an empty one without capacity. */
 static u64 set_capacity(struct zone *zone, struct pcp_list *list, unsigned int order)
 {
 	u32 pages = load_relaxed(&closed) ? 0 : stack_pages(zone);
+	u64 drained = pages ? 0 : drain_list(zone, list, order);
 
-	list->capacity = pages >> order;
-	return pages ? 0 : drain_list(zone, list, order);
+	list->capacity = (u16)(pages >> order);
+	list->hit_limit = load_relaxed(&hits_closed) ? 0 : list->capacity;
+	/* One is hot. */
+	list->max_cold = pages ? (u16)MIN(list_pages(zone) / pages - 1, (u64)MAX_COLD_STACKS) : 0;
+	return drained;
 }
 
 static void set_capacities(void)
@@ -295,8 +363,9 @@ static void set_capacities(void)
 
 void pcp_close(void)
 {
-	if (__atomic_fetch_add(&closed, 1, __ATOMIC_RELAXED) == 0)
-		set_capacities();
+	__atomic_fetch_add(&closed, 1, __ATOMIC_RELAXED);
+	/* Also by who is not the first: the first may be at it still. */
+	set_capacities();
 }
 
 void pcp_open(void)
@@ -306,6 +375,35 @@ void pcp_open(void)
 	ASSERT_MSG(before > 0, "per-CPU page lists opened, which nobody closed");
 	if (before == 1)
 		set_capacities();
+}
+
+/*
+ * What the hit paths read in any case says no: taking finds no zone with enough, giving no room. Lists
+ * and marks stay, so requests get the same blocks as before, only later.
+ */
+void hit_paths_close(void)
+{
+	if (__atomic_fetch_add(&hits_closed, 1, __ATOMIC_RELAXED) > 0)
+		return;
+	fast_marks_setup(false);
+	set_capacities();
+}
+
+void hit_paths_open(void)
+{
+	u32 before = __atomic_fetch_sub(&hits_closed, 1, __ATOMIC_RELAXED);
+
+	ASSERT_MSG(before > 0, "hit paths opened, which nobody closed");
+	if (before > 1)
+		return;
+	set_capacities();
+	fast_marks_setup(true);
+}
+
+static void init_list(struct pcp_list *list, unsigned int order)
+{
+	list->head = PAGE_HEAD(PAGE_PCP, order);
+	list_init(&list->cold);
 }
 
 /* One piece for each CPU, on its own node: its lists of every zone that has memory. */
@@ -335,7 +433,7 @@ void pcps_init(void)
 			if (zone->present_pages == 0)
 				continue;
 			for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
-				pcp->list[order].head = PAGE_HEAD(PAGE_PCP, order);
+				init_list(&pcp->list[order], order);
 			zone->pcp[cpu] = pcp++;
 		}
 	}
@@ -379,13 +477,17 @@ void pcp_disown_all(struct zone *zone)
 
 static void add_list(struct pcp_snapshot *out, struct pcp_list *list, unsigned int order)
 {
-	/* If it cannot be owned, a panic is better off with torn figures than without. */
+	/*
+	 * If it cannot be owned, a panic is better off with torn figures than without. Relaxed: then
+	 * each is a figure by itself; and if it is owned, nobody writes.
+	 */
 	bool owned = own_any(list);
-	u64 blocks = (u64)load_relaxed(&list->nr_hot) + load_relaxed(&list->nr_cold);
+	u64 blocks = pcp_nr_blocks(list);
+	u64 capacity = (u64)load_relaxed(&list->capacity) * (load_relaxed(&list->max_cold) + 1u);
 	u64 allocs = pcp_nr_allocs(list), frees = load_relaxed(&list->nr_frees);
 
 	out->pages += blocks << order;
-	out->capacity_pages += (u64)load_relaxed(&list->capacity) << order << 1;
+	out->capacity_pages += capacity << order;
 	out->allocs += allocs;
 	out->frees += frees;
 	out->alloc_pages += allocs << order;

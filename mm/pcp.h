@@ -15,26 +15,29 @@
 #define NR_PCP_ORDERS (PCP_MAX_ORDER + 1)
 
 /*
- * The free blocks of one order and one zone that one CPU has at hand: two stacks, each of up to
- * `capacity`. What the hit path needs is one cache line, and a shift from its neighbours.
+ * The free blocks of one order and one zone that one CPU has at hand: a stack in use, and up to
+ * max_cold full ones. What the hit path needs is one cache line, and a shift from its neighbours.
  *
  * Invariants (check):
  *   PCP-1  a block on list o is PCP, of order o, of this zone, its frame aligned to 1 << o; nr_hot
- *          and nr_cold are the lengths of the stacks
- *   PCP-2  they are at most the capacity
+ *          is the length of the hot stack, each of the nr_cold cold ones is `capacity` long
+ *   PCP-2  nr_hot is at most the capacity, nr_cold at most max_cold
  *
  * `head` is constant after boot. Everything else but `busy` belongs to who owns the list: who changed
  * busy from 0 to 1.
  */
 struct pcp_list {
-	u32 busy;
-	u16 head;                /* PAGE_HEAD(PAGE_PCP, order): what its blocks must show */
-	u32 capacity;            /* of either stack; 0: closed, nothing comes here */
-	u32 nr_hot, nr_cold;     /* blocks */
-	struct page *hot, *cold; /* linked by page->pcp_next, last freed first */
-	u64 nr_from_zone;        /* blocks taken from the zone, less those given back to it */
-	u64 nr_frees;            /* blocks that were freed to the list */
-	u64 nr_misplaced;        /* allocations for a request that preferred another zone */
+	u16 busy;
+	u16 head;              /* PAGE_HEAD(PAGE_PCP, order): what its blocks must show */
+	u16 hit_limit;         /* up to here the hit path frees: capacity, or 0: it is closed */
+	u16 capacity;          /* of a stack, in blocks; 0: closed, nothing comes here */
+	u32 nr_hot;            /* blocks */
+	u16 nr_cold, max_cold; /* stacks */
+	struct page *hot;      /* linked by page->pcp_next, last freed first */
+	struct list_head cold; /* of the tops' page->pcp_stack, last filled first */
+	u64 nr_from_zone;      /* blocks taken from the zone, less those given back to it */
+	u64 nr_frees;          /* blocks that were freed to the list */
+	u64 nr_misplaced;      /* allocations for a request that preferred another zone */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct pcp_list) == 64, "one cache line");
@@ -43,11 +46,18 @@ struct per_cpu_pages {
 	struct pcp_list list[NR_PCP_ORDERS];
 };
 
-/* Blocks taken from the list since boot: what came and is no longer there. */
+/* Blocks on the list. Relaxed: a guess, to who does not own it. */
+static inline u64 pcp_nr_blocks(const struct pcp_list *list)
+{
+	return load_relaxed(&list->nr_hot) +
+	       (u64)load_relaxed(&list->nr_cold) * load_relaxed(&list->capacity);
+}
+
+/* Blocks taken from the list since boot: what came and is no longer there. Relaxed: as add_list(). */
 static inline u64 pcp_nr_allocs(const struct pcp_list *list)
 {
 	return load_relaxed(&list->nr_from_zone) + load_relaxed(&list->nr_frees) -
-	       load_relaxed(&list->nr_hot) - load_relaxed(&list->nr_cold);
+	       pcp_nr_blocks(list);
 }
 
 /* This CPU's. With preemption off. */
@@ -73,13 +83,17 @@ static inline void pcp_disown(struct pcp_list *list)
 
 _Noreturn void pcp_report_bad_page(const struct page *page, unsigned int order);
 
-/* From a list that is not empty. */
+/* Is the top of the hot stack, which is not empty, what it should be? */
+static inline bool pcp_top_is_good(const struct pcp_list *list)
+{
+	return likely(list->hot->head == list->head);
+}
+
+/* A good one. */
 static inline struct page *pcp_pop(struct pcp_list *list)
 {
 	struct page *page = list->hot;
 
-	if (unlikely(page->head != list->head))
-		pcp_report_bad_page(page, list->head >> 8);
 	list->hot = page->pcp_next;
 	list->nr_hot--;
 	/* Relaxed: a neighbour that merges only asks whether it is FREE, before and after it is not. */
@@ -90,6 +104,7 @@ static inline struct page *pcp_pop(struct pcp_list *list)
 /* An ALLOCATED block of the list's order. */
 static inline void pcp_push(struct pcp_list *list, struct page *page)
 {
+	/* Relaxed: as above. What the holder wrote is released with the list. */
 	store_relaxed(&page->state, PAGE_PCP);
 	/* Relaxed, as the state: who looks at a page from outside may read it meanwhile. */
 	store_relaxed(&page->pcp_next, list->hot);
@@ -110,7 +125,7 @@ static inline struct page *pcp_alloc_hit(struct zone *zone, unsigned int order)
 	preempt_disable();
 	list = pcp_this_cpu(zone, order);
 	if (likely(pcp_own(list))) {
-		if (likely(list->hot)) {
+		if (likely(list->hot) && pcp_top_is_good(list)) {
 			page = pcp_pop(list);
 			pcp_disown(list);
 			preempt_enable();
@@ -130,7 +145,7 @@ static inline bool pcp_free_hit(struct zone *zone, struct page *page, unsigned i
 	preempt_disable();
 	list = pcp_this_cpu(zone, order);
 	if (likely(pcp_own(list))) {
-		if (likely(list->nr_hot < list->capacity)) {
+		if (likely(list->nr_hot < list->hit_limit)) {
 			pcp_push(list, page);
 			pcp_disown(list);
 			preempt_enable();
@@ -152,6 +167,14 @@ static inline bool pcp_free_hit(struct zone *zone, struct page *page, unsigned i
 struct page *pcp_alloc(struct zone *zone, unsigned int order, enum zone_type request_class,
 		       bool misplaced);
 bool pcp_free(struct zone *zone, struct page *page, unsigned int order);
+
+/*
+ * Until hit_paths_open() every request goes beyond its hit path, to the same lists: for who wants to
+ * see each one and to change nothing. Nests; a thread, interrupts on. A hit path that another CPU is
+ * in may end as one.
+ */
+void hit_paths_close(void);
+void hit_paths_open(void);
 
 /* Boot: the structures, before memblock closes; and the lists opened, once pages are managed. */
 void pcps_init(void);

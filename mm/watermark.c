@@ -60,7 +60,10 @@ static u64 lowered(u64 min, u32 alloc_flags)
 bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
 		       enum zone_type request_class, u32 alloc_flags)
 {
-	/* Relaxed: hints, which may be out of date as soon as they are read. */
+	/*
+	 * Relaxed: hints, which the zone's lock guards and the taker looks at again under it. Each is
+	 * one word and whole; that the two may not belong together costs at most a wrong guess.
+	 */
 	u64 free = load_relaxed(&zone->nr_free_pages);
 	u32 orders = load_relaxed(&zone->nonempty_orders);
 	u64 reserve = load_relaxed(&zone->lowmem_reserve[request_class]);
@@ -127,6 +130,21 @@ void lowmem_reserve_compute(const struct zone *zone, u64 reserve[MAX_NR_ZONES])
 	}
 }
 
+/* Relaxed: the hit path takes it for a hint. */
+void fast_marks_setup(bool open)
+{
+	struct zone *zone;
+	int nid;
+
+	for_each_zone(nid, zone) {
+		u64 mark = load_relaxed(&zone->watermark[WMARK_LOW]) +
+			   load_relaxed(&zone->lowmem_reserve[ZONE_NORMAL]) +
+			   ((u64)1 << PCP_MAX_ORDER) - 1;
+
+		store_relaxed(&zone->fast_mark, open ? mark : ~(u64)0);
+	}
+}
+
 void watermark_setup(u64 min_free_kbytes)
 {
 	struct zone *zone;
@@ -142,7 +160,6 @@ void watermark_setup(u64 min_free_kbytes)
 			store_relaxed(&zone->watermark[i], marks[i]);
 		for (u32 i = 0; i < MAX_NR_ZONES; i++)
 			store_relaxed(&zone->lowmem_reserve[i], reserve[i]);
-		store_relaxed(&zone->fast_mark, marks[WMARK_LOW] + reserve[ZONE_NORMAL] +
-							((u64)1 << PCP_MAX_ORDER) - 1);
 	}
+	fast_marks_setup(true);
 }

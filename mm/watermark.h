@@ -26,6 +26,12 @@ void lowmem_reserve_compute(const struct zone *zone, u64 reserve[MAX_NR_ZONES]);
 /* Sets both in every zone. After managed_pages are known, and some page is managed. */
 void watermark_setup(u64 min_free_kbytes);
 
+/*
+ * Above which count of free pages the hit path takes a block without a question: the low mark with
+ * all that the largest request of that path could mean. Closed: never.
+ */
+void fast_marks_setup(bool open);
+
 /* sqrt(16 x lowmem kB) within 128 .. 262144. */
 u64 watermark_default_min_free_kbytes(u64 managed_pages);
 

@@ -30,6 +30,7 @@ test|acpica-tools|cmd|iasl
 test|python3-pytest|py|pytest
 test|python3-pytest-xdist|py|xdist
 test|python3-pexpect|py|pexpect
+test|python3-hypothesis|py|hypothesis
 test fuzz lint|clang|cmd|clang
 test fuzz|libclang-rt-dev|rt|fuzzer
 fuzz|llvm|cmd|llvm-cov llvm-cov-14 llvm-cov-15 llvm-cov-16 llvm-cov-17 llvm-cov-18 llvm-cov-19 llvm-cov-20 llvm-cov-21
@@ -109,11 +110,11 @@ missing() {
 other_systems() {
 	cat >&2 <<END
 deps: this is not a Debian system; install these, then try again:
-  Fedora    sudo dnf install gcc make git nasm python3 grub2-tools-extra grub2-pc-modules grub2-efi-x64-modules xorriso mtools qemu-system-x86-core edk2-ovmf libasan libubsan acpica-tools python3-pytest python3-pytest-xdist python3-pexpect clang compiler-rt llvm clang-tools-extra cppcheck python3-pyflakes gdb
-  Arch      sudo pacman -S --needed base-devel git nasm python grub libisoburn mtools qemu-system-x86 edk2-ovmf acpica python-pytest python-pytest-xdist python-pexpect clang compiler-rt llvm cppcheck python-pyflakes gdb
-  openSUSE  sudo zypper install gcc make git nasm python3 grub2 grub2-i386-pc grub2-x86_64-efi xorriso mtools qemu-x86 qemu-ovmf-x86_64 acpica python3-pytest python3-pytest-xdist python3-pexpect clang clang-tools llvm cppcheck python3-pyflakes gdb
-  Alpine    sudo apk add build-base git nasm python3 grub grub-bios grub-efi xorriso mtools qemu-system-x86_64 ovmf iasl py3-pytest py3-pytest-xdist py3-pexpect clang compiler-rt llvm clang-extra-tools cppcheck py3-pyflakes gdb
-  macOS     brew install make x86_64-elf-gcc x86_64-elf-grub nasm python xorriso mtools qemu acpica llvm clang-format cppcheck x86_64-elf-gdb && pip3 install pytest pytest-xdist pexpect pyflakes
+  Fedora    sudo dnf install gcc make git nasm python3 grub2-tools-extra grub2-pc-modules grub2-efi-x64-modules xorriso mtools qemu-system-x86-core edk2-ovmf libasan libubsan acpica-tools python3-pytest python3-pytest-xdist python3-pexpect python3-hypothesis clang compiler-rt llvm clang-tools-extra cppcheck python3-pyflakes gdb
+  Arch      sudo pacman -S --needed base-devel git nasm python grub libisoburn mtools qemu-system-x86 edk2-ovmf acpica python-pytest python-pytest-xdist python-pexpect python-hypothesis clang compiler-rt llvm cppcheck python-pyflakes gdb
+  openSUSE  sudo zypper install gcc make git nasm python3 grub2 grub2-i386-pc grub2-x86_64-efi xorriso mtools qemu-x86 qemu-ovmf-x86_64 acpica python3-pytest python3-pytest-xdist python3-pexpect python3-hypothesis clang clang-tools llvm cppcheck python3-pyflakes gdb
+  Alpine    sudo apk add build-base git nasm python3 grub grub-bios grub-efi xorriso mtools qemu-system-x86_64 ovmf iasl py3-pytest py3-pytest-xdist py3-pexpect py3-hypothesis clang compiler-rt llvm clang-extra-tools cppcheck py3-pyflakes gdb
+  macOS     brew install make x86_64-elf-gcc x86_64-elf-grub nasm python xorriso mtools qemu acpica llvm clang-format cppcheck x86_64-elf-gdb && pip3 install pytest pytest-xdist pexpect hypothesis pyflakes
   any       a container: podman build -t highwater . && podman run --rm -it highwater make run
 END
 }

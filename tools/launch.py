@@ -38,7 +38,9 @@ def arguments():
     parser.add_argument("--cpu", help="in place of the topology's")
     parser.add_argument("--qemu", default="qemu-system-x86_64", help="the program to run")
     parser.add_argument("--timeout", type=float, default=300, metavar="SECONDS",
-                        help="for --test and --run (default %(default)s)")
+                        help="where no terminal is (default %(default)s)")
+    parser.add_argument("--trace", metavar="FILE",
+                        help="where COM2 writes what `trace on` records, for tools/trace.py")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--test", action="store_true", help="success is a complete KTAP plan")
     mode.add_argument("--run", action="store_true",
@@ -60,13 +62,28 @@ def mode_of(cmdline):
     return "run" if commands and commands[-1] and "monitor" not in words else None
 
 
-def interactive(command, workdir):
-    """The guest has the terminal. Ctrl-C is a key like others, so only QEMU may act on it."""
+def nobody_types():
+    """Is the standard input one from which nothing can ever come?"""
+    try:
+        return os.path.samestat(os.fstat(0), os.stat(os.devnull))
+    except OSError:  # it is closed
+        return True
+
+
+def interactive(command, workdir, limit_seconds):
+    """The guest has the terminal. Ctrl-C is a key like others, so only QEMU may act on it.
+
+    With a limit nobody sits there: a pipe has an end, after which nobody can make the guest leave.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     child = subprocess.Popen(command, preexec_fn=guest.die_with_parent)
     watch = qmp.ShutdownWatch(str(qemu.control_socket(workdir)))
     try:
-        status = child.wait()
+        status = child.wait(limit_seconds)
+    except subprocess.TimeoutExpired:
+        print(f"launch: no end within {limit_seconds:g} s, and no terminal to leave from",
+              file=sys.stderr)
+        return guest.TIMEOUT
     finally:
         if child.poll() is None:
             child.kill()
@@ -75,7 +92,8 @@ def interactive(command, workdir):
         return guest.PANIC
     # 0 is what leaving with Ctrl-A X gives, and a power-off, and a triple fault.
     if status == 0 and watch.finish() == "guest-reset":
-        print("launch: the guest reset the machine: a triple fault, or `reboot` in run=", file=sys.stderr)
+        print("launch: the guest reset the machine: a triple fault, or `reboot` in run=",
+              file=sys.stderr)
         return guest.FAILURE
     return guest.SUCCESS if status in (0, qemu.EXIT_SUCCESS) else guest.FAILURE
 
@@ -104,6 +122,11 @@ def main():
         options.test = mode_of(cmdline) == "test"
         options.run = mode_of(cmdline) == "run"
     captures = options.test or options.run
+    if not captures and not options.gdb and nobody_types():
+        print("launch: nobody can type here, and nothing was asked for: "
+              "CMDLINE='run=\"numa\"', or a terminal", file=sys.stderr)
+        return guest.FAILURE
+    endless = options.gdb or os.isatty(0)
     try:
         machine = topology.load(options.topology)
         with tempfile.TemporaryDirectory(prefix="highwater-") as workdir:
@@ -114,13 +137,14 @@ def main():
                 extra=os.environ.get("HIGHWATER_QEMUEXTRA", ""),
                 interactive=not captures,
                 gdb=options.gdb and f"tcp:127.0.0.1:{options.gdb}",
+                trace=options.trace,
             )  # fmt: skip
             print(shlex.join(command), flush=True)
             if options.gdb:
                 print(f"Halted. In another terminal: make gdb DEBUG_PORT={options.gdb}", flush=True)
             if captures:
                 return captured(command, options, workdir)
-            return interactive(command, workdir)
+            return interactive(command, workdir, None if endless else options.timeout)
     except (topology.TopologyError, qemu.SetupError) as error:
         print(f"launch: {error}", file=sys.stderr)
         return guest.FAILURE

@@ -70,13 +70,17 @@ static bool make_stacks(struct cpu_area *area)
 {
 	for (u32 ist = 0; ist < NR_IST; ist++) {
 		void *memory = source->alloc(area->cpu, STACK_BYTES, &area->away);
-		uintptr_t top;
+		uintptr_t top = 0;
 
-		if (!memory) {
+		if (memory)
+			top = paging_map_stack(CPU_STACK_SLOT(area->cpu, ist),
+					       virt_to_phys(memory));
+		if (!top) {
+			if (memory)
+				source->free(memory, STACK_BYTES);
 			give_back_stacks(area->cpu, ist);
 			return false;
 		}
-		top = paging_map_stack(CPU_STACK_SLOT(area->cpu, ist), virt_to_phys(memory));
 		if (ist == 0)
 			area->stack_top = top;
 		else

@@ -69,6 +69,7 @@ static u64 map_step(struct page_tables *tables, uintptr_t virt, phys_addr_t phys
 			phys_addr_t next;
 
 			if (level <= largest && IS_ALIGNED(virt | phys, span) && left >= span) {
+				/* Relaxed: what the page holds is nobody's before we return. */
 				store_relaxed(entry,
 					      phys | rights | (level > LEVEL_4K ? PTE_LARGE : 0));
 				return span;
@@ -121,8 +122,11 @@ u64 pagetable_lookup(const struct page_tables *tables, uintptr_t virt, u64 *span
 	const u64 *table = table_at(tables->root);
 
 	for (u32 level = LEVEL_ROOT;; level--) {
-		/* Relaxed: another CPU may write it now; the answer is the one before or after. */
-		u64 entry = load_relaxed(&table[level_index(virt, level)]);
+		/*
+		 * Another CPU may write it now; the answer is the one before or after. Acquire: pairs
+		 * with map_step()'s release, so a table that has just come is met cleared.
+		 */
+		u64 entry = load_acquire(&table[level_index(virt, level)]);
 
 		*span_bytes = level_span(level);
 		if (!(entry & PTE_PRESENT))
@@ -160,7 +164,8 @@ static void visit(phys_addr_t phys, u32 level, const struct paging_leaf *above,
 	const u64 *table = table_at(phys);
 
 	for (u32 i = 0; i < ENTRIES; i++) {
-		u64 entry = load_relaxed(&table[i]), span = level_span(level);
+		/* Acquire: as in pagetable_lookup(). */
+		u64 entry = load_acquire(&table[i]), span = level_span(level);
 		struct paging_leaf here = {
 			.virt = canonical(above->virt + i * span),
 			.phys = entry & PTE_ADDRESS & ~(span - 1),

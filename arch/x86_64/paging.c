@@ -10,7 +10,7 @@
  *	image     text RX, rodata and symbols R, data RW, 4 KiB pages; the boot section nowhere
  *	direct    RAM RW, with the largest pages the CPU has. The alias of what is read-only in the
  *	          image is read-only here, too, else a stray pointer into the direct map could
- *	          change code. Firmware tables, which are no RAM: R
+ *	          change code. Firmware tables asked for later, which are no RAM: R
  *	devices   RW, uncached, at their place in the direct map: the local APIC
  *	stacks    RW, in slots with a hole below each
  *	vmemmap   RW, 2 MiB pages where aligned
@@ -23,8 +23,9 @@
  * first the read-only alias, then RAM, then firmware ranges.
  *
  * Firmware tables asked for before paging_init() are reached through the entry's tables, which
- * cover 4 GiB (a table above that gets entries of its own there, from a small pool), and are noted
- * so that paging_init() maps them again.
+ * cover 4 GiB, and above that through a window behind them that shows one at a time. Nothing of it
+ * lasts: the addresses are the firmware's word, may be a device's, and whoever reads tables copies
+ * what it needs.
  *
  * A mapping that goes, a stack's, is taken out of the tables first and then out of every CPU's
  * TLB; only then are its pages the caller's again.
@@ -49,25 +50,21 @@
 
 #include "pagetable.h"
 
-#define BOOT_MAPPED_BYTES  GiB(4)
+#define BOOT_MAPPED_BYTES GiB(4)
 
-#define MAX_EARLY_FIRMWARE 96
-#define NR_BOOT_TABLES     8
+/* The longest table that is read, and a page, since it may begin inside one. */
+#define WINDOW_BYTES   (MiB(16) + PAGE_SIZE)
+#define NR_BOOT_TABLES (1 + DIV_ROUND_UP(WINDOW_BYTES, LARGE_PAGE_SIZE))
 
 /* The final tables; root is 0 until paging_init(). Changed under tables_lock. */
 static struct page_tables kernel_tables;
 static struct spinlock tables_lock = SPINLOCK_INIT("page tables");
 static enum page_level direct_map_largest;
 
-/* Whole pages, [base, end), that paging_map_firmware() was asked for early. */
-static struct {
-	phys_addr_t base, end;
-} early_firmware[MAX_EARLY_FIRMWARE];
-static u32 nr_early_firmware;
-
-/* For extending the entry's tables above 4 GiB. */
+/* The entry's tables of the window, and how much of it is mapped. */
 static u8 boot_tables[NR_BOOT_TABLES][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 static u32 nr_boot_tables_used;
+static u64 window_bytes;
 
 static uintptr_t direct(phys_addr_t phys)
 {
@@ -123,6 +120,46 @@ static void map_direct_range(phys_addr_t base, u64 size_bytes)
 	must_map(direct(start), start, end - start, RIGHTS_WRITE, direct_map_largest);
 }
 
+/* --- Firmware tables, before paging_init() ------------------------------------------------- */
+
+static phys_addr_t take_boot_table(void)
+{
+	if (nr_boot_tables_used == NR_BOOT_TABLES)
+		return 0;
+	return image_to_phys(boot_tables[nr_boot_tables_used++]);
+}
+
+static void close_window(void)
+{
+	struct page_tables boot = {.root = read_cr3() & PTE_ADDRESS};
+	uintptr_t virt = direct(BOOT_MAPPED_BYTES);
+
+	pagetable_unmap(&boot, virt, window_bytes);
+	for (u64 done = 0; done < window_bytes; done += PAGE_SIZE)
+		invlpg(virt + done);
+	window_bytes = 0;
+}
+
+/* The window's tables stay, so the pool is used up once, by the longest of all. */
+static const void *open_window(phys_addr_t base, u64 size_bytes)
+{
+	struct page_tables boot = {.root = read_cr3() & PTE_ADDRESS,
+				   .alloc_table = take_boot_table};
+	phys_addr_t start = ALIGN_DOWN(base, PAGE_SIZE);
+	u64 bytes = ALIGN_UP(base + size_bytes, PAGE_SIZE) - start;
+	uintptr_t virt = direct(BOOT_MAPPED_BYTES);
+
+	close_window();
+	if (bytes > WINDOW_BYTES)
+		return NULL;
+	if (pagetable_map(&boot, virt, start, bytes, RIGHTS_READ, LEVEL_4K))
+		panic("paging: no tables for a window of 0x%llx bytes", (unsigned long long)bytes);
+	window_bytes = bytes;
+	return (const void *)(virt + (base - start));
+}
+
+/* --- The final tables ---------------------------------------------------------------------- */
+
 void paging_init(const struct paging_source *source)
 {
 	struct cpu_features cpu = cpu_features();
@@ -134,11 +171,7 @@ void paging_init(const struct paging_source *source)
 		panic("paging: no memory for the top page table");
 	map_image();
 	source->for_each_range(map_direct_range);
-	for (u32 i = 0; i < nr_early_firmware; i++) {
-		phys_addr_t base = early_firmware[i].base;
-
-		must_map(direct(base), base, early_firmware[i].end - base, RIGHTS_READ, LEVEL_4K);
-	}
+	close_window();
 	write_cr3(kernel_tables.root);
 	cpu_enable_features();
 	klog(LOG_INFO, "paging", "direct map in pages of up to %s, %lu tables%s%s%s",
@@ -146,59 +179,20 @@ void paging_init(const struct paging_source *source)
 	     cpu.smap ? ", SMAP" : "", cpu.umip ? ", UMIP" : "");
 }
 
-/* Joins it with a range that it touches; false if there is no room to note it. */
-static bool note_early_firmware(phys_addr_t base, phys_addr_t end)
-{
-	for (u32 i = 0; i < nr_early_firmware; i++) {
-		if (base > early_firmware[i].end || end < early_firmware[i].base)
-			continue;
-		early_firmware[i].base = MIN(base, early_firmware[i].base);
-		early_firmware[i].end = MAX(end, early_firmware[i].end);
-		return true;
-	}
-	if (nr_early_firmware == MAX_EARLY_FIRMWARE)
-		return false;
-	early_firmware[nr_early_firmware].base = base;
-	early_firmware[nr_early_firmware].end = end;
-	nr_early_firmware++;
-	return true;
-}
-
-static phys_addr_t take_boot_table(void)
-{
-	if (nr_boot_tables_used == NR_BOOT_TABLES)
-		return 0;
-	return image_to_phys(boot_tables[nr_boot_tables_used++]);
-}
-
-/* Before paging_init(): note it, and make it reachable now. */
-static bool map_early_firmware(phys_addr_t base, phys_addr_t end)
-{
-	struct page_tables boot = {.root = read_cr3() & PTE_ADDRESS,
-				   .alloc_table = take_boot_table};
-
-	if (!note_early_firmware(base, end))
-		return false;
-	if (end <= BOOT_MAPPED_BYTES)
-		return true;
-	return !pagetable_map(&boot, direct(base), base, end - base, RIGHTS_READ, LEVEL_4K);
-}
-
 const void *paging_map_firmware(phys_addr_t base, u64 size_bytes)
 {
 	phys_addr_t limit = 1ull << MIN(cpu_features().phys_bits, (u32)PHYS_ADDR_BITS_MAX);
 	phys_addr_t start, end;
-	bool mapped;
 
 	if (!size_bytes || base >= limit || size_bytes > limit - base)
 		return NULL;
+	if (!kernel_tables.root)
+		return base + size_bytes <= BOOT_MAPPED_BYTES ? phys_to_virt(base)
+							      : open_window(base, size_bytes);
 	start = ALIGN_DOWN(base, PAGE_SIZE);
 	end = ALIGN_UP(base + size_bytes, PAGE_SIZE);
-	if (kernel_tables.root)
-		mapped = !map(direct(start), start, end - start, RIGHTS_READ, LEVEL_4K);
-	else
-		mapped = map_early_firmware(start, end);
-	return mapped ? phys_to_virt(base) : NULL;
+	return map(direct(start), start, end - start, RIGHTS_READ, LEVEL_4K) ? NULL
+									     : phys_to_virt(base);
 }
 
 int arch_map_vmemmap(uintptr_t virt, phys_addr_t phys, u64 size_bytes)
@@ -239,22 +233,37 @@ uintptr_t paging_map_stack(u32 slot, phys_addr_t phys)
 		   "stack slot %u, memory at 0x%lx", slot, phys);
 	ASSERT_MSG(pagetable_is_free(&kernel_tables, low, STACK_BYTES), "stack slot %u is taken",
 		   slot);
-	must_map(low, phys, STACK_BYTES, RIGHTS_WRITE, LEVEL_4K);
-	return top;
+	/* Its pages are in one table: there is one, or nothing is mapped. */
+	return map(low, phys, STACK_BYTES, RIGHTS_WRITE, LEVEL_4K) ? 0 : top;
+}
+
+static uintptr_t slot_low(u32 slot)
+{
+	return slot_base(slot) + STACK_SLOT_BYTES - STACK_BYTES;
+}
+
+void paging_unmap_stacks(const u32 *slots, u32 nr)
+{
+	unsigned long flags = spin_lock_irqsave(&tables_lock);
+
+	for (u32 i = 0; i < nr; i++) {
+		u64 span;
+
+		ASSERT_MSG(pagetable_lookup(&kernel_tables, slot_low(slots[i]), &span),
+			   "stack slot %u is empty", slots[i]);
+		pagetable_unmap(&kernel_tables, slot_low(slots[i]), STACK_BYTES);
+	}
+	spin_unlock_irqrestore(&tables_lock, flags);
+	/* More than one are too far from each other to be flushed page by page. */
+	tlb_shootdown(slot_low(slots[0]), nr == 1 ? STACK_BYTES : STACK_WINDOW_BYTES);
 }
 
 phys_addr_t paging_unmap_stack(u32 slot)
 {
-	uintptr_t low = slot_base(slot) + STACK_SLOT_BYTES - STACK_BYTES;
-	unsigned long flags;
 	phys_addr_t phys;
-	bool mapped = paging_translate(low, &phys);
 
-	ASSERT_MSG(mapped, "stack slot %u is empty", slot);
-	flags = spin_lock_irqsave(&tables_lock);
-	pagetable_unmap(&kernel_tables, low, STACK_BYTES);
-	spin_unlock_irqrestore(&tables_lock, flags);
-	tlb_shootdown(low, STACK_BYTES);
+	paging_translate(slot_low(slot), &phys);
+	paging_unmap_stacks(&slot, 1);
 	return phys;
 }
 

@@ -30,6 +30,7 @@
 #include <arch/page.h>
 #include <base/assert.h>
 #include <base/atomic.h>
+#include <base/format.h>
 #include <base/string.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
@@ -79,7 +80,12 @@ static phys_addr_t trampoline_page;
 static u64 kernel_cr3;
 
 enum progress { NOT_ASKED, ASKED, CAME, GIVEN_UP };
-static u32 progress[MAX_CPUS]; /* enum progress, atomic */
+/*
+ * enum progress; atomic. Only the boot CPU takes one from NOT_ASKED to ASKED, so what it reads without
+ * decide() are words that it wrote, or the CPU's answer, from which it concludes nothing: relaxed. That a
+ * CPU has come so far that it can be used is said by its `online`, with release.
+ */
+static u32 progress[MAX_CPUS];
 
 static const char *state_names[MAX_CPUS];
 
@@ -101,7 +107,11 @@ static bool decide(u32 cpu, enum progress what)
 {
 	u32 expected = ASKED;
 
-	/* Both sides: who comes second sees all that the first did before. */
+	/*
+	 * Acquire and release on both sides: who comes second sees all that the first did before. (Its
+	 * area the new CPU has read already, in the trampoline: that was written before the interrupt
+	 * that started it was sent.)
+	 */
 	return __atomic_compare_exchange_n(&progress[cpu], &expected, what, false, __ATOMIC_ACQ_REL,
 					   __ATOMIC_ACQUIRE);
 }
@@ -206,7 +216,12 @@ static void prepare(u32 cpu)
 		return;
 	}
 	starts[area->apic_id] = (struct ap_start){area, area->stack_top};
-	store_relaxed(&progress[cpu], ASKED); /* it cannot look before it is started */
+	/*
+	 * Release: with the area and the entry above. The start-up interrupt, a store to the APIC's
+	 * uncached registers, comes after both on x86-64, whatever the order here; the CPU cannot look
+	 * before it.
+	 */
+	store_release(&progress[cpu], ASKED);
 }
 
 static void wait_ns(u64 ns)
@@ -262,7 +277,8 @@ static void give_up(u32 cpu)
 	struct patience patience;
 
 	if (decide(cpu, GIVEN_UP)) {
-		starts[cpu_area(cpu)->apic_id].area = NULL;
+		/* If it reads this at the same time and sees the area, it halts in decide(). */
+		store_relaxed(&starts[cpu_area(cpu)->apic_id].area, NULL);
 		cpu_area_give_up(cpu);
 		leave_out(cpu, cpu, "does not answer");
 		return;
@@ -297,6 +313,7 @@ void smp_start_all(u32 nr_known, u32 max)
 	for (u32 cpu = 1; cpu < nr; cpu++)
 		if (load_relaxed(&progress[cpu]) != NOT_ASKED && !cpu_online(cpu))
 			give_up(cpu);
-	klog(LOG_INFO, "smp", "%u CPUs online after %llu ms", nr_cpus_online(),
+	klog(LOG_INFO, "smp", "%u CPU%s online after %llu ms", nr_cpus_online(),
+	     plural(nr_cpus_online()),
 	     (unsigned long long)arch_timestamp_to_ns(arch_timestamp() - start) / 1000000);
 }

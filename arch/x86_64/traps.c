@@ -4,8 +4,9 @@
  *	vector 0 .. 31    exceptions of the CPU; the NMI among them is a message from another CPU
  *	       others     interrupts: irq.c
  *
- * The kernel handles no exception: each is a defect, and the panic says in one line what it was. So is
- * an NMI: under QEMU the launcher sends one to a guest that has hung, to hear where.
+ * The kernel handles no exception but the debug exception of single_step.c: each is a defect, and the
+ * panic says in one line what it was. So is an NMI: under QEMU the launcher sends one to a guest that
+ * has hung, to hear where.
  * All gates are interrupt gates, so handlers run with interrupts off and never nest, except that an
  * exception may hit a handler; NMI, debug, double fault and machine check have stacks of their own
  * (gdt.c).
@@ -28,6 +29,7 @@
 
 #include "gdt.h"
 #include "irq.h"
+#include "single_step_internal.h"
 #include "smp_internal.h"
 
 #define NR_VECTORS          256
@@ -202,6 +204,10 @@ void trap_dispatch(struct trap_frame *frame)
 {
 	if (frame->vector >= NR_EXCEPTIONS)
 		irq_handle(frame);
-	else if (frame->vector != VECTOR_NMI || !smp_handle_nmi(frame))
+	else if (frame->vector == VECTOR_NMI && smp_handle_nmi(frame))
+		return;
+	else if (frame->vector == VECTOR_DEBUG && single_step_trap(frame))
+		return;
+	else
 		exception(frame);
 }

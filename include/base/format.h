@@ -21,4 +21,10 @@ static inline const char *plural(u64 n)
 	return n == 1 ? "" : "s";
 }
 
+/* "%u entr%s", n, plural_y(n): 1 entry, 2 entries. */
+static inline const char *plural_y(u64 n)
+{
+	return n == 1 ? "y" : "ies";
+}
+
 #endif

@@ -14,7 +14,7 @@
 #include <mm/numa.h>
 
 #define ACPI_HEADER_BYTES 36
-#define ACPI_MAX_TABLES   64
+#define ACPI_MAX_TABLES   256 /* servers have dozens of SSDTs, and SRAT may be the last */
 #define ACPI_MAX_CPUS     NUMA_MAX_CPUS
 #define ACPI_MAX_MEMORY   NUMA_MAX_RANGES
 
@@ -88,6 +88,7 @@ struct acpi_srat_initiator {
 struct acpi_srat {
 	struct acpi_header header;
 	u32 nr_cpus, nr_memory, nr_initiators;
+	u32 nr_unused_cpus, nr_unused_memory; /* of them: disabled, or memory of length 0 */
 	struct acpi_srat_cpu cpus[ACPI_MAX_CPUS];
 	struct acpi_srat_memory memory[ACPI_MAX_MEMORY];
 	struct acpi_srat_initiator initiators[ACPI_MAX_INITIATORS];
@@ -125,7 +126,7 @@ struct acpi_madt_cpu {
 struct acpi_madt {
 	struct acpi_header header;
 	u64 lapic_address;
-	u32 nr_cpus;
+	u32 nr_cpus, nr_unused_cpus; /* unused: of them, those that are not enabled */
 	struct acpi_madt_cpu cpus[ACPI_MAX_CPUS];
 	u32 nr_malformed, nr_dropped, bytes_unread; /* as in struct acpi_srat */
 };

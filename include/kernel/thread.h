@@ -45,6 +45,9 @@ void threads_init_cpu(void);
 struct thread *thread_start(const char *name, u32 cpu, void (*fn)(void *arg), void *arg);
 /* Waits for its end and frees it: each thread but main and the idle ones is joined once. May sleep. */
 void thread_join(struct thread *thread);
+/* Threads that have ended leave their memory to the next; gives it back to the allocator. May sleep. */
+void threads_release_spares(void);
+u32 threads_nr_spares(void);
 /* As returning from the thread's function. No mutex may be held. */
 _Noreturn void thread_exit(void);
 

@@ -77,7 +77,10 @@ struct page {
 	};
 	union {
 		struct list_head free_link; /* FREE: in the free_area of its order */
-		struct page *pcp_next;      /* PCP: the one below it on the stack */
+		struct {
+			struct page *pcp_next;      /* PCP: the one below it on the stack */
+			struct list_head pcp_stack; /* of the top of a cold stack */
+		};
 		u64 arm_words[7];
 	};
 };

@@ -14,13 +14,13 @@
 /* `id` is what the event is about: a frame number, an object, a thread. */
 enum trace_event {
 	TRACE_NONE,
-	TRACE_PAGE_ALLOC, /* pfn */
-	TRACE_PAGE_FREE,
-	TRACE_PAGE_ALLOC_FAILED,
-	TRACE_PCP_REFILL, /* order, arg: pages */
+	TRACE_PAGE_ALLOC,        /* pfn */
+	TRACE_PAGE_FREE,         /* written before anybody else can have the page */
+	TRACE_PAGE_ALLOC_FAILED, /* nid: preferred, zone: the highest allowed */
+	TRACE_PCP_REFILL,        /* order, arg: pages */
 	TRACE_PCP_DRAIN,
-	TRACE_ZONE_SPLIT,
-	TRACE_ZONE_MERGE,
+	TRACE_ZONE_SPLIT, /* pfn; order: of the larger block, arg: of the smaller, taken out of it */
+	TRACE_ZONE_MERGE,   /* the same: arg is the order of the block that was given back */
 	TRACE_SCHED_SWITCH, /* id: the next thread, arg: the one before */
 	TRACE_SCHED_WAKE,
 	TRACE_LOST, /* arg: records that found the ring full */
@@ -60,12 +60,29 @@ void trace_record(enum trace_event event, const struct trace_fields *fields);
 			trace_record((event), &(const struct trace_fields){__VA_ARGS__}); \
 	} while (0)
 
-/* Gives CPU `cpu` its ring; records is a power of two. While tracing is off. */
-void trace_set_ring(u32 cpu, struct trace_record *ring, u32 records);
+/*
+ * Gives CPU `cpu` its ring, empty; nr_records is a power of two, 0 takes it away. While tracing is
+ * off and no CPU can be inside trace_record().
+ */
+void trace_set_ring(u32 cpu, struct trace_record *records, u32 nr_records);
+/* Thread, interrupts on: waits for the owners of page lists. A CPU without a ring traces nothing. */
 void trace_switch(bool on);
 /* Takes up to max of the oldest records of a CPU's ring; one reader at a time. Returns how many. */
 u32 trace_read(u32 cpu, struct trace_record *out, u32 max);
+/*
+ * The index-th record that CPU wrote since it has its ring, read or not. False: not yet written, or its
+ * slot has another by now. Any context, beside a reader.
+ */
+bool trace_at(u32 cpu, u64 index, struct trace_record *out);
 u64 trace_lost(u32 cpu);
+
+/* Indices grow: head - tail records are unread, and the next one's sequence is head + lost. */
+struct trace_state {
+	u64 head, tail, lost;
+	u32 size; /* records that fit; 0: no ring */
+};
+void trace_state(u32 cpu, struct trace_state *out);
+
 const char *trace_event_name(enum trace_event event);
 
 #endif

@@ -50,4 +50,21 @@ struct acpi_passed {
 struct acpi_passed acpi_read_entries(const void *bytes, const struct acpi_header *header,
 				     const struct acpi_layout *layout, void *table);
 
+/* An array of entries of one kind, in the table's order. */
+struct acpi_array {
+	void *items;
+	size_t item_bytes;
+	u32 max;
+	u32 *nr;         /* items in it */
+	u32 *nr_unused;  /* of them, those that are not in use */
+	u32 *nr_dropped; /* entries that it had no room for */
+	bool (*in_use)(const void *item);
+};
+
+/*
+ * Puts an entry at the end. Where there is no room, the last one that stands for something empty is
+ * dropped, be it this one: whoever lists a thousand empty sockets shall not lose those that are not.
+ */
+void acpi_keep(const struct acpi_array *array, const void *item);
+
 #endif

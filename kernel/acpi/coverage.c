@@ -43,7 +43,7 @@ void acpi_note_empty_ranges(const struct numa_topology *topology,
 				      (unsigned long long)r->base, (unsigned long long)r->end - 1,
 				      r->nid);
 	}
-	topology_note_rest(notes, nr, "ranges have no RAM");
+	topology_note_rest(notes, nr, "ranges without RAM");
 }
 
 static void note_uncovered(phys_addr_t base, phys_addr_t end, u32 *nr, struct topology_notes *notes)
@@ -75,5 +75,5 @@ void acpi_note_uncovered_ram(const struct numa_topology *topology,
 		}
 		note_uncovered(at, ram.end, &nr, notes);
 	}
-	topology_note_rest(notes, nr, "pieces of RAM are in no range");
+	topology_note_rest(notes, nr, "RAM in no range");
 }

@@ -12,6 +12,8 @@
  * - If SRAT names an APIC id twice, the first entry counts. (Linux: the last one; FreeBSD refuses
  *   the SRAT.)
  */
+#include <base/format.h>
+
 #include "topology_internal.h"
 
 /* An APIC id that stands for all CPUs and is none's. */
@@ -63,10 +65,10 @@ static void note_srat_duplicates(const struct acpi_srat *srat, struct topology_n
 				      "SRAT: APIC id %u is in domains %u and %u: the first counts",
 				      cpu->apic_id, first->domain, cpu->domain);
 	}
-	topology_note_rest(notes, nr_conflicts, "CPUs are in two domains");
+	topology_note_rest(notes, nr_conflicts, "CPUs in two domains");
 	if (nr_same)
-		topology_note(notes, "SRAT names %u CPUs more than once, in the same domain",
-			      nr_same);
+		topology_note(notes, "SRAT names %u CPU%s more than once, in the same domain",
+			      nr_same, plural(nr_same));
 }
 
 static bool is_enabled_in_madt(const struct acpi_madt *madt, u32 apic_id)
@@ -90,10 +92,9 @@ static void note_srat_only(const struct acpi_srat *srat, const struct acpi_madt 
 			count_first(&nr, &first, cpu->apic_id);
 	}
 	if (nr)
-		topology_note(
-			notes,
-			"%u CPUs of SRAT are not enabled in MADT (first: APIC id %u): left out", nr,
-			first);
+		topology_note(notes,
+			      "%u CPU%s of SRAT not enabled in MADT (first: APIC id %u): left out",
+			      nr, plural(nr), first);
 }
 
 /* --- What MADT says ------------------------------------------------------------------------ */
@@ -163,10 +164,12 @@ static void note_madt(const struct acpi_madt *madt, u32 boot_apic_id, struct top
 		return;
 	}
 	if (madt->nr_malformed)
-		topology_note(notes, "MADT: %u malformed entries passed over, %u bytes not read",
-			      madt->nr_malformed, madt->bytes_unread);
+		topology_note(notes, "MADT: %u malformed entr%s passed over, %u byte%s not read",
+			      madt->nr_malformed, plural_y(madt->nr_malformed), madt->bytes_unread,
+			      plural(madt->bytes_unread));
 	if (madt->nr_dropped)
-		topology_note(notes, "MADT: %u CPUs more than fit, left out", madt->nr_dropped);
+		topology_note(notes, "MADT: %u CPU%s more than fit, left out", madt->nr_dropped,
+			      plural(madt->nr_dropped));
 	if (!is_enabled_in_madt(madt, boot_apic_id))
 		topology_note(notes, "MADT does not list the boot CPU (APIC id %u) as enabled",
 			      boot_apic_id);
@@ -175,16 +178,19 @@ static void note_madt(const struct acpi_madt *madt, u32 boot_apic_id, struct top
 static void note_counts(const struct cpu_counts *counts, struct topology_notes *notes)
 {
 	if (counts->nr_duplicate)
-		topology_note(notes, "MADT lists %u CPUs more than once", counts->nr_duplicate);
+		topology_note(notes, "MADT lists %u CPU%s more than once", counts->nr_duplicate,
+			      plural(counts->nr_duplicate));
 	if (counts->nr_pluggable)
-		topology_note(notes, "MADT: %u CPUs could be plugged in: left out",
-			      counts->nr_pluggable);
+		topology_note(notes, "MADT: %u CPU%s could be plugged in: left out",
+			      counts->nr_pluggable, plural(counts->nr_pluggable));
 	if (counts->nr_too_high)
-		topology_note(notes, "%u CPUs have APIC ids above %d (first: %u): left out",
-			      counts->nr_too_high, ACPI_MAX_APIC_ID, counts->first_too_high);
+		topology_note(notes, "%u CPU%s with an APIC id above %d (first: %u): left out",
+			      counts->nr_too_high, plural(counts->nr_too_high), ACPI_MAX_APIC_ID,
+			      counts->first_too_high);
 	if (counts->nr_homeless)
-		topology_note(notes, "%u CPUs are not in SRAT (first: APIC id %u): put on node 0",
-			      counts->nr_homeless, counts->first_homeless);
+		topology_note(notes, "%u CPU%s not in SRAT (first: APIC id %u): put on node 0",
+			      counts->nr_homeless, plural(counts->nr_homeless),
+			      counts->first_homeless);
 }
 
 void topology_set_cpus(const struct acpi_srat *srat, const struct acpi_madt *madt, u32 boot_apic_id,

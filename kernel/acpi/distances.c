@@ -11,6 +11,8 @@
  * - 255 means "not reachable". It is kept as a distance, the farthest there is (as Linux; FreeBSD
  *   takes it for "not known"): the memory can still be given away when no other is left.
  */
+#include <base/format.h>
+
 #include "topology_internal.h"
 
 static bool slit_usable(const struct acpi_slit *slit, u32 nr_nodes, struct topology_notes *notes)
@@ -32,29 +34,38 @@ static bool slit_usable(const struct acpi_slit *slit, u32 nr_nodes, struct topol
 	else if (slit->nr_bad_remote)
 		why = "a distance to another is 10 or less";
 	if (why)
-		topology_note(notes, "SLIT of %llu localities is not used: %s",
-			      (unsigned long long)slit->localities, why);
+		topology_note(notes, "SLIT of %llu localit%s is not used: %s",
+			      (unsigned long long)slit->localities, plural_y(slit->localities),
+			      why);
 	return why == NULL;
 }
 
 static void note_size(const struct acpi_slit *slit, const struct numa_topology *topology,
 		      struct topology_notes *notes)
 {
-	u32 nr_inside = 0, nr_outside;
+	u32 nr_inside = 0, nr_not_kept = 0, nr_outside;
 
-	for (u32 nid = 0; nid < topology->nr_nodes; nid++)
-		nr_inside += topology->domain[nid] < slit->nr_kept;
+	for (u32 nid = 0; nid < topology->nr_nodes; nid++) {
+		nr_inside += topology->domain[nid] < slit->localities;
+		nr_not_kept += topology->domain[nid] < slit->localities &&
+			       topology->domain[nid] >= slit->nr_kept;
+	}
 	nr_outside = topology->nr_nodes - nr_inside;
 	if (nr_outside)
-		topology_note(notes, "SLIT: %u nodes are not in it: %d away from all others",
-			      nr_outside, REMOTE_DISTANCE);
+		topology_note(notes, "SLIT: %u node%s not in it: %d away from all others",
+			      nr_outside, plural(nr_outside), REMOTE_DISTANCE);
+	if (nr_not_kept)
+		topology_note(notes,
+			      "SLIT: %u node%s of a domain above %u: %d away from all others",
+			      nr_not_kept, plural(nr_not_kept), slit->nr_kept - 1, REMOTE_DISTANCE);
 	if (slit->localities > nr_inside)
-		topology_note(notes, "SLIT: %llu of its %llu localities are no nodes: not used",
+		topology_note(notes, "SLIT: %llu of its %llu localit%s without a node: not used",
 			      (unsigned long long)slit->localities - nr_inside,
-			      (unsigned long long)slit->localities);
+			      (unsigned long long)slit->localities, plural_y(slit->localities));
 	if (slit->bytes_unread)
-		topology_note(notes, "SLIT: %u bytes after its %llu localities: not used",
-			      slit->bytes_unread, (unsigned long long)slit->localities);
+		topology_note(notes, "SLIT: %u byte%s after its %llu localit%s: not used",
+			      slit->bytes_unread, plural(slit->bytes_unread),
+			      (unsigned long long)slit->localities, plural_y(slit->localities));
 }
 
 static void note_values(const struct numa_topology *topology, struct topology_notes *notes)
@@ -74,12 +85,12 @@ static void note_values(const struct numa_topology *topology, struct topology_no
 	if (nr_asymmetric)
 		topology_note(
 			notes,
-			"SLIT: %u pairs are not symmetric (node %u to %u: %u, back: %u): used so",
-			nr_asymmetric, first_i, first_j, topology->distance[first_i][first_j],
-			topology->distance[first_j][first_i]);
+			"SLIT: %u pair%s not symmetric (node %u to %u: %u, back: %u): used so",
+			nr_asymmetric, plural(nr_asymmetric), first_i, first_j,
+			topology->distance[first_i][first_j], topology->distance[first_j][first_i]);
 	if (nr_unreachable)
-		topology_note(notes, "SLIT: %u distances are 255, not reachable: used as farthest",
-			      nr_unreachable);
+		topology_note(notes, "SLIT: %u distance%s of 255, not reachable: used as farthest",
+			      nr_unreachable, plural(nr_unreachable));
 }
 
 void topology_set_distances(const struct acpi_slit *slit, struct numa_topology *topology,

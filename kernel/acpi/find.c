@@ -22,6 +22,7 @@
  * Source: ACPI Specification 6.5, 5.2.5 to 5.2.8.
  */
 #include <base/bytes.h>
+#include <base/format.h>
 #include <base/string.h>
 
 #include "acpi_internal.h"
@@ -141,8 +142,8 @@ static u32 read_listed(const struct search *search, phys_addr_t addr, const char
 	}
 	remember(search->tables, addr, &header);
 	if (list.nr_null || list.nr_dropped)
-		topology_note(search->notes, "%s: %u null entries, %u more than fit: left out",
-			      signature, list.nr_null, list.nr_dropped);
+		topology_note(search->notes, "%s: %u null entr%s, %u more than fit: left out",
+			      signature, list.nr_null, plural_y(list.nr_null), list.nr_dropped);
 	for (u32 i = 0; i < list.nr; i++) {
 		if (is_known(search->tables, list.addr[i]))
 			nr_again++;
@@ -150,8 +151,8 @@ static u32 read_listed(const struct search *search, phys_addr_t addr, const char
 			nr_read += read_table(search, list.addr[i]);
 	}
 	if (nr_again)
-		topology_note(search->notes, "%s lists %u tables again, or itself: read once",
-			      signature, nr_again);
+		topology_note(search->notes, "%s lists %u table%s again, or itself: read once",
+			      signature, nr_again, plural(nr_again));
 	return nr_read;
 }
 

@@ -93,6 +93,29 @@ static bool open_entry(const u8 *at, size_t left, bool wide, struct acpi_entry *
 	return entry->len >= least && entry->len <= left;
 }
 
+void acpi_keep(const struct acpi_array *array, const void *item)
+{
+	size_t bytes = array->item_bytes;
+	bool in_use = array->in_use(item);
+	u8 *end = (u8 *)array->items + *array->nr * bytes, *unused = end;
+
+	if (*array->nr == array->max) {
+		(*array->nr_dropped)++;
+		if (!in_use || *array->nr_unused == 0)
+			return;
+		do
+			unused -= bytes;
+		while (array->in_use(unused));
+		memmove(unused, unused + bytes, (size_t)(end - unused) - bytes);
+		end -= bytes;
+		(*array->nr)--;
+		(*array->nr_unused)--;
+	}
+	memcpy(end, item, bytes);
+	(*array->nr)++;
+	*array->nr_unused += !in_use;
+}
+
 static void read_entry(const struct acpi_layout *layout, const struct acpi_entry *entry,
 		       void *table, struct acpi_passed *passed)
 {

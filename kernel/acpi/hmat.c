@@ -25,6 +25,7 @@
  * Source: ACPI Specification 6.5, 5.2.28; 6.2, 5.2.27 (revision 1).
  */
 #include <base/bytes.h>
+#include <base/format.h>
 #include <base/string.h>
 
 #include "acpi_internal.h"
@@ -204,18 +205,19 @@ void acpi_note_hmat(const struct acpi_hmat *hmat, const struct numa_topology *to
 		topology_note(notes, "HMAT is of revision %u, not 1 or 2: not read",
 			      hmat->header.revision);
 	if (hmat->nr_malformed)
-		topology_note(notes, "HMAT: %u malformed entries passed over, %u bytes not read",
-			      hmat->nr_malformed, hmat->bytes_unread);
+		topology_note(notes, "HMAT: %u malformed entr%s passed over, %u byte%s not read",
+			      hmat->nr_malformed, plural_y(hmat->nr_malformed), hmat->bytes_unread,
+			      plural(hmat->bytes_unread));
 	if (hmat->nr_unknown)
-		topology_note(notes,
-			      "HMAT: %u entries of unknown type passed over (first: type %u)",
-			      hmat->nr_unknown, hmat->first_unknown);
+		topology_note(notes, "HMAT: %u entr%s of unknown type passed over (first: type %u)",
+			      hmat->nr_unknown, plural_y(hmat->nr_unknown), hmat->first_unknown);
 	if (hmat->nr_dropped)
-		topology_note(notes, "HMAT: %u entries more than fit, left out", hmat->nr_dropped);
+		topology_note(notes, "HMAT: %u entr%s more than fit, left out", hmat->nr_dropped,
+			      plural_y(hmat->nr_dropped));
 	/* Where one node has all memory, to call each other domain a stranger would mislead. */
 	if (nr_strangers && topology->nr_nodes == 1)
 		topology_note(notes, "HMAT is not applied: there is one node");
 	else if (nr_strangers)
-		topology_note(notes, "HMAT names domains that are no nodes, %u times",
-			      nr_strangers);
+		topology_note(notes, "HMAT names domains that are no nodes, %u time%s",
+			      nr_strangers, plural(nr_strangers));
 }

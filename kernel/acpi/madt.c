@@ -7,7 +7,8 @@
  *
  * The other types describe interrupt controllers and wiring, which nothing here asks for.
  * A CPU counts if it is enabled; online-capable ones could be plugged in later. Tables list many
- * that are neither, and some list a CPU twice, once by each type: cpus.c sorts that out.
+ * that are neither (they are the first to be left out, if there are more than fit), and some list
+ * a CPU twice, once by each type: cpus.c sorts that out.
  *
  * Source: ACPI Specification 6.5, 5.2.12.
  */
@@ -24,19 +25,33 @@ enum madt_type { MADT_LAPIC = 0, MADT_LAPIC_ADDRESS = 5, MADT_X2APIC = 9 };
 #define MADT_CPU_ENABLED        (1u << 0)
 #define MADT_CPU_ONLINE_CAPABLE (1u << 1)
 
+static bool cpu_in_use(const void *item)
+{
+	const struct acpi_madt_cpu *cpu = item;
+
+	return cpu->enabled;
+}
+
 static void add_cpu(struct acpi_madt *out, u32 apic_id, u32 uid, u32 flags, bool x2apic)
 {
-	if (out->nr_cpus == ACPI_MAX_CPUS) {
-		out->nr_dropped++;
-		return;
-	}
-	out->cpus[out->nr_cpus++] = (struct acpi_madt_cpu){
+	const struct acpi_array array = {
+		.items = out->cpus,
+		.item_bytes = sizeof(out->cpus[0]),
+		.max = ACPI_MAX_CPUS,
+		.nr = &out->nr_cpus,
+		.nr_unused = &out->nr_unused_cpus,
+		.nr_dropped = &out->nr_dropped,
+		.in_use = cpu_in_use,
+	};
+	const struct acpi_madt_cpu cpu = {
 		.apic_id = apic_id,
 		.uid = uid,
 		.enabled = (flags & MADT_CPU_ENABLED) != 0,
 		.online_capable = (flags & MADT_CPU_ONLINE_CAPABLE) != 0,
 		.x2apic = x2apic,
 	};
+
+	acpi_keep(&array, &cpu);
 }
 
 static void read_lapic(void *table, const struct acpi_entry *entry)

@@ -32,5 +32,5 @@ bool topology_note_this(u32 *nr)
 void topology_note_rest(struct topology_notes *notes, u32 nr, const char *what)
 {
 	if (nr > NOTES_OF_A_KIND)
-		topology_note(notes, "and %u more %s", nr - NOTES_OF_A_KIND, what);
+		topology_note(notes, "and %u more: %s", nr - NOTES_OF_A_KIND, what);
 }

@@ -26,6 +26,8 @@
  * are more than the topology holds, what is left is RAM without a range, and numa_init() gives it
  * to the node of the range below.
  */
+#include <base/format.h>
+
 #include "topology_internal.h"
 
 /* A stretch of addresses that the same entries cover. */
@@ -138,10 +140,10 @@ static void sweep(const struct acpi_srat *srat, struct numa_topology *topology,
 		at = piece.end;
 	}
 	note_contested(&contested, &nr_contested, notes);
-	topology_note_rest(notes, nr_contested, "pieces of memory are claimed more than once");
+	topology_note_rest(notes, nr_contested, "memory claimed more than once");
 	if (nr_lost)
-		topology_note(notes, "SRAT makes %u ranges more than %d: they are in no range",
-			      nr_lost, NUMA_MAX_RANGES);
+		topology_note(notes, "SRAT makes %u range%s more than %d: in no range", nr_lost,
+			      plural(nr_lost), NUMA_MAX_RANGES);
 }
 
 /* --- What else is odd about the entries ---------------------------------------------------- */
@@ -169,10 +171,10 @@ void topology_note_unused(const struct acpi_srat *srat, struct topology_notes *n
 				      (unsigned long long)m->base, (unsigned long long)m->length,
 				      m->domain, why);
 	}
-	topology_note_rest(notes, nr, "ranges are not used");
+	topology_note_rest(notes, nr, "ranges not used");
 	if (nr_empty)
-		topology_note(notes, "SRAT: %u enabled ranges are of length 0: passed over",
-			      nr_empty);
+		topology_note(notes, "SRAT: %u enabled range%s of length 0: passed over", nr_empty,
+			      plural(nr_empty));
 }
 
 /* Does an earlier entry of the same node share an address with entry i? */
@@ -194,7 +196,7 @@ static bool repeats(const struct acpi_srat *srat, const struct numa_topology *to
 static void note_entries(const struct acpi_srat *srat, const struct numa_topology *topology,
 			 struct topology_notes *notes)
 {
-	u32 nr_hotplug = 0, nr_cut = 0, nr_repeated = 0;
+	u32 nr_hotplug = 0, nr_cut = 0, nr_repeated = 0, nr_in_page = 0;
 
 	for (u32 i = 0; i < srat->nr_memory; i++) {
 		const struct acpi_srat_memory *m = &srat->memory[i];
@@ -204,15 +206,21 @@ static void note_entries(const struct acpi_srat *srat, const struct numa_topolog
 		nr_hotplug += m->hotplug;
 		nr_cut += ram_end(m) - m->base < m->length;
 		nr_repeated += repeats(srat, topology, i);
+		nr_in_page += !IS_ALIGNED(m->base | ram_end(m), PAGE_BYTES);
 	}
 	if (nr_hotplug)
-		topology_note(notes, "SRAT: %u ranges are hot-pluggable: RAM where the map has it",
-			      nr_hotplug);
+		topology_note(notes, "SRAT: %u hot-pluggable range%s: RAM where the map has it",
+			      nr_hotplug, plural(nr_hotplug));
 	if (nr_cut)
-		topology_note(notes, "SRAT: %u ranges go beyond any physical address: cut", nr_cut);
+		topology_note(notes, "SRAT: %u range%s beyond any physical address: cut", nr_cut,
+			      plural(nr_cut));
 	if (nr_repeated)
-		topology_note(notes, "SRAT: %u ranges overlap others of their own node: merged",
-			      nr_repeated);
+		topology_note(notes, "SRAT: %u range%s across others of the same node: merged",
+			      nr_repeated, plural(nr_repeated));
+	if (nr_in_page)
+		topology_note(notes,
+			      "SRAT: %u range%s with an edge inside a page: it is the lower node's",
+			      nr_in_page, plural(nr_in_page));
 }
 
 /* Does another node's memory lie between parts of this one's? */
@@ -241,9 +249,9 @@ static void note_interleaved(const struct numa_topology *topology, struct topolo
 			first = (int)nid;
 	if (nr)
 		topology_note(notes,
-			      "%u nodes (first: %d) have others' memory between parts of theirs: "
+			      "%u node%s (first: %d) with others' memory between the parts: "
 			      "each keeps its own",
-			      nr, first);
+			      nr, plural(nr), first);
 }
 
 void topology_set_ranges(const struct acpi_srat *srat, struct numa_topology *topology,

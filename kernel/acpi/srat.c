@@ -13,7 +13,8 @@
  *
  * Entries come in any order, CPUs and memory alternating, and many are disabled: they stand for
  * sockets and slots that are empty. They are kept with enabled == false, because this is a
- * reading of the table; what to make of it is topology.c's to decide.
+ * reading of the table; what to make of it is topology.c's to decide. Where there are more than fit,
+ * those that are empty are left out first.
  *
  * Source: ACPI Specification 6.5, 5.2.16.
  */
@@ -33,12 +34,26 @@ enum srat_type { SRAT_CPU = 0, SRAT_MEMORY = 1, SRAT_X2APIC_CPU = 2, SRAT_INITIA
 #define SRAT_MEMORY_NONVOLATILE (1u << 2)
 #define SRAT_INITIATOR_ENABLED  (1u << 0)
 
+static bool cpu_in_use(const void *item)
+{
+	const struct acpi_srat_cpu *cpu = item;
+
+	return cpu->enabled;
+}
+
 static void add_cpu(struct acpi_srat *out, const struct acpi_srat_cpu *cpu)
 {
-	if (out->nr_cpus == ACPI_MAX_CPUS)
-		out->nr_dropped++;
-	else
-		out->cpus[out->nr_cpus++] = *cpu;
+	const struct acpi_array array = {
+		.items = out->cpus,
+		.item_bytes = sizeof(out->cpus[0]),
+		.max = ACPI_MAX_CPUS,
+		.nr = &out->nr_cpus,
+		.nr_unused = &out->nr_unused_cpus,
+		.nr_dropped = &out->nr_dropped,
+		.in_use = cpu_in_use,
+	};
+
+	acpi_keep(&array, cpu);
 }
 
 static void read_cpu(void *table, const struct acpi_entry *entry)
@@ -69,17 +84,28 @@ static void read_x2apic_cpu(void *table, const struct acpi_entry *entry)
 		     });
 }
 
+static bool memory_in_use(const void *item)
+{
+	const struct acpi_srat_memory *memory = item;
+
+	return memory->enabled && memory->length != 0;
+}
+
 static void read_memory(void *table, const struct acpi_entry *entry)
 {
 	struct acpi_srat *out = table;
 	const u8 *at = entry->bytes;
 	u32 flags = read_le32(at + 28);
-
-	if (out->nr_memory == ACPI_MAX_MEMORY) {
-		out->nr_dropped++;
-		return;
-	}
-	out->memory[out->nr_memory++] = (struct acpi_srat_memory){
+	const struct acpi_array array = {
+		.items = out->memory,
+		.item_bytes = sizeof(out->memory[0]),
+		.max = ACPI_MAX_MEMORY,
+		.nr = &out->nr_memory,
+		.nr_unused = &out->nr_unused_memory,
+		.nr_dropped = &out->nr_dropped,
+		.in_use = memory_in_use,
+	};
+	const struct acpi_srat_memory memory = {
 		.base = read_le64(at + 8),
 		.length = read_le64(at + 16),
 		.domain = out->header.revision >= 2 ? read_le32(at + 2) : at[2],
@@ -87,6 +113,8 @@ static void read_memory(void *table, const struct acpi_entry *entry)
 		.hotplug = (flags & SRAT_MEMORY_HOTPLUG) != 0,
 		.nonvolatile = (flags & SRAT_MEMORY_NONVOLATILE) != 0,
 	};
+
+	acpi_keep(&array, &memory);
 }
 
 /* The name of a device: 16 bytes whose meaning depends on the type of name. */

@@ -49,7 +49,7 @@ static void log_tables(void)
 		     (unsigned long long)tables.places[i].addr, h->length, h->revision, h->oem_id,
 		     h->oem_table_id);
 	}
-	klog(LOG_INFO, "acpi", "%u tables%s%s%s%s", tables.nr_places,
+	klog(LOG_INFO, "acpi", "%u table%s%s%s%s%s", tables.nr_places, plural(tables.nr_places),
 	     tables.have_srat ? ", SRAT" : "", tables.have_slit ? ", SLIT" : "",
 	     tables.have_madt ? ", MADT" : "", tables.have_hmat ? ", HMAT" : "");
 }
@@ -59,7 +59,7 @@ static void log_notes(void)
 	for (u32 i = 0; i < notes.nr; i++)
 		klog(LOG_NOTICE, "numa", "%s", notes.text[i]);
 	if (notes.nr_dropped)
-		klog(LOG_NOTICE, "numa", "and %u oddities more", notes.nr_dropped);
+		klog(LOG_NOTICE, "numa", "and %u more: oddities without room", notes.nr_dropped);
 }
 
 /* A node with many ranges takes several lines, each complete in itself. */
@@ -84,8 +84,8 @@ static void log_node(u32 nid)
 		at += (size_t)snprintf(ranges + at, sizeof(ranges) - at, " [mem 0x%llx-0x%llx]",
 				       (unsigned long long)r->base, (unsigned long long)r->end - 1);
 	}
-	klog(LOG_INFO, "numa", "node %u: domain %u, ranges%s, %u CPUs", nid, topology.domain[nid],
-	     at ? ranges : " none", nr_cpus);
+	klog(LOG_INFO, "numa", "node %u: domain %u, ranges%s, %u CPU%s", nid, topology.domain[nid],
+	     at ? ranges : " none", nr_cpus, plural(nr_cpus));
 }
 
 /*

@@ -31,6 +31,7 @@
  * Whatever was doubted, cut or left out is a note. All of this is a function of its arguments alone.
  * The largest loops are quadratic in table entries, of which there are at most 512 of a kind.
  */
+#include <base/format.h>
 #include <base/string.h>
 
 #include "topology_internal.h"
@@ -52,14 +53,15 @@ static bool srat_usable(const struct acpi_srat *srat, struct topology_notes *not
 static void note_passed_over(const struct acpi_srat *srat, struct topology_notes *notes)
 {
 	if (srat->nr_malformed)
-		topology_note(notes, "SRAT: %u malformed entries passed over, %u bytes not read",
-			      srat->nr_malformed, srat->bytes_unread);
+		topology_note(notes, "SRAT: %u malformed entr%s passed over, %u byte%s not read",
+			      srat->nr_malformed, plural_y(srat->nr_malformed), srat->bytes_unread,
+			      plural(srat->bytes_unread));
 	if (srat->nr_unknown)
-		topology_note(notes,
-			      "SRAT: %u entries of unknown type passed over (first: type %u)",
-			      srat->nr_unknown, srat->first_unknown);
+		topology_note(notes, "SRAT: %u entr%s of unknown type passed over (first: type %u)",
+			      srat->nr_unknown, plural_y(srat->nr_unknown), srat->first_unknown);
 	if (srat->nr_dropped)
-		topology_note(notes, "SRAT: %u entries more than fit, left out", srat->nr_dropped);
+		topology_note(notes, "SRAT: %u entr%s more than fit, left out", srat->nr_dropped,
+			      plural_y(srat->nr_dropped));
 }
 
 /* --- Which domains are nodes --------------------------------------------------------------- */
@@ -127,7 +129,8 @@ static void note_initiators(const struct acpi_srat *srat, struct topology_notes 
 	for (u32 i = 0; i < srat->nr_initiators; i++)
 		nr += srat->initiators[i].enabled;
 	if (nr)
-		topology_note(notes, "SRAT: %u generic initiators: their domains are nodes", nr);
+		topology_note(notes, "SRAT: %u generic initiator%s: a node for each domain", nr,
+			      plural(nr));
 }
 
 /* --- All of it ----------------------------------------------------------------------------- */

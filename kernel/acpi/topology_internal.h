@@ -6,6 +6,8 @@
 
 /* No x86-64 has longer physical addresses. */
 #define PHYS_LIMIT ((u64)1 << 52)
+/* Nodes cannot share less. */
+#define PAGE_BYTES 4096u
 
 /* Does this entry say whose some RAM is? */
 static inline bool names_ram(const struct acpi_srat_memory *memory)

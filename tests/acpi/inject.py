@@ -123,16 +123,16 @@ def write_firmware_files(directory, tables, root=None):
         "etc/table-loader": script})
 
 
-def write_high_tables(directory, tables, base):
-    """`tables` from `base` on, a page or more for each, below an XSDT; returns QEMU's arguments. The
-    firmware's map has RAM there, and no word of the tables."""
+def write_high_tables(directory, tables, base, step=4096):
+    """`tables` from `base` on, each at a multiple of `step` of its own, below an XSDT; returns QEMU's
+    arguments. The firmware's map has RAM there, and no word of the tables."""
     arguments, places = [], []
     for name, data in tables:
         path = Path(directory) / f"high-{name}"
         path.write_bytes(data)
         arguments += ["-device", f"loader,file={qemu.quote(path)},addr={base:#x},force-raw=on"]
         places.append(base)
-        base += (len(data) + 4095) // 4096 * 4096
+        base += -(-len(data) // step) * step
     return arguments + write_firmware_files(directory, [], Root(old=False, nowhere=places))
 
 

@@ -99,10 +99,11 @@ def guest_ram(memory_bytes):
 
 
 def clip(ranges, ram):
-    """The rule for RAM: a range owns what of it is RAM. RAM that no range covers goes to the node
-    of the nearest range below, or of the first. Returns [(base, end, node)], merged."""
+    """The rule for RAM: a range owns what of it is RAM. RAM that no range covers, and a page that
+    none covers whole, go to the node of the nearest range below, or of the first. Returns
+    [(base, end, node)], merged."""
     pieces = [(int(item["base"], 16), int(item["end"], 16), item["node"]) for item in ranges]
-    cuts = sorted({edge for base, end, _ in pieces for edge in (base, end)})
+    cuts = sorted({-(-edge // PAGE) * PAGE for base, end, _ in pieces for edge in (base, end)})
     result = []
     for base, end in ram:
         edges = [base, *(cut for cut in cuts if base < cut < end), end]
@@ -127,13 +128,13 @@ def ram_notes(ranges, ram):
             if at < min(low, end):
                 uncovered.append(f"mem {at:#x}-{min(low, end) - 1:#x}. is RAM in no range")
             at = max(at, high)
-    return few(empty, "ranges have no RAM") + few(uncovered, "pieces of RAM are in no range")
+    return few(empty, "ranges without RAM") + few(uncovered, "RAM in no range")
 
 
 def few(patterns, rest):
     """Of a kind of oddity the first six have a line each."""
     more = len(patterns) - NOTES_OF_A_KIND
-    return patterns[:NOTES_OF_A_KIND] + ([f"and {more} more {rest}"] if more > 0 else [])
+    return patterns[:NOTES_OF_A_KIND] + ([f"and {more} more: {rest}"] if more > 0 else [])
 
 
 # --- Topologies as JSON -------------------------------------------------------------------------
@@ -145,7 +146,7 @@ def topology_range(base, end, node):
 
 def is_of_madt(note):
     """Is a note about what the MADT alone says?"""
-    return "MADT:" in note or "APIC ids above" in note
+    return "MADT:" in note or "APIC id above" in note
 
 
 def flat(expect, *notes):

@@ -61,7 +61,7 @@ def hmat_unknown_type(subject):
     if not subject.hmat:
         return False
     subject.hmat.entries.insert(0, wide_entry(3, 8, b""))
-    subject.note("HMAT: 1 entries of unknown type passed over .first: type 3.")
+    subject.note("HMAT: 1 entry of unknown type passed over .first: type 3.")
 
 
 @rule
@@ -71,7 +71,7 @@ def hmat_matrix_beyond_its_entry(subject):
         return False
     body = struct.pack("<BBHIIIQ", 0, 1, 0, 1 << 31, 1 << 31, 0, 1000) + bytes(16)
     subject.hmat.entries.append(wide_entry(1, 8 + len(body), body))
-    subject.note("HMAT: 1 malformed entries passed over, 0 bytes not read")
+    subject.note("HMAT: 1 malformed entry passed over, 0 bytes not read")
 
 
 @rule

@@ -48,7 +48,7 @@ def apic_cpus_twice(subject):
         return False  # their counts would double
     enabled = len(subject.expect["cpus"])
     subject.apic.entries += [bytearray(entry) for entry in subject.apic.cpus()]
-    subject.note(f"MADT lists {enabled} CPUs more than once")
+    subject.note(f"MADT lists {enabled} CPUs? more than once")
 
 
 @rule
@@ -56,7 +56,7 @@ def apic_cpus_as_x2apic_too(subject):
     """Each CPU a second time, by the other type of entry."""
     ids = [cpu["apic_id"] for cpu in subject.expect["cpus"]]
     subject.apic.entries += [x2apic_entry(number, number) for number in ids]
-    subject.note(f"MADT lists {len(ids)} CPUs more than once")
+    subject.note(f"MADT lists {len(ids)} CPUs? more than once")
 
 
 @rule
@@ -66,7 +66,7 @@ def apic_disabled_cpus(subject):
         return False  # it has some
     subject.apic.entries[0:0] = [lapic_entry(90, 90, 0), lapic_entry(91, 91, 2),
                                  x2apic_entry(92, 500, 0)]
-    subject.note("MADT: 1 CPUs could be plugged in: left out")
+    subject.note("MADT: 1 CPU could be plugged in: left out")
 
 
 @rule
@@ -80,7 +80,7 @@ def apic_cpu_unknown_to_srat(subject):
     """A CPU that SRAT does not name: node 0."""
     subject.apic.entries.append(lapic_entry(90, 90))
     subject.expect["cpus"].append({"apic_id": 90, "node": 0})
-    subject.note("1 CPUs are not in SRAT .first: APIC id 90.: put on node 0")
+    subject.note("1 CPU not in SRAT .first: APIC id 90.: put on node 0")
 
 
 @rule
@@ -103,7 +103,7 @@ def apic_lacks_the_last_cpu(subject):
             entry[4] = 0
         elif entry[0] == 9 and entry[4:8] == struct.pack("<I", last):
             entry[8] = 0
-    subject.note(f"1 CPUs of SRAT are not enabled in MADT .first: APIC id {last}.: left out")
+    subject.note(f"1 CPU of SRAT not enabled in MADT .first: APIC id {last}.: left out")
 
 
 @rule

@@ -59,9 +59,25 @@ def many_cpus(subject):
     subject.expect["cpus"] = [{"apic_id": number, "node": number & 1}
                               for number in range(MAX_APIC_ID + 1)]
     too_high = MAX_ENTRIES - MAX_APIC_ID - 1
-    subject.note(f"{too_high} CPUs have APIC ids above {MAX_APIC_ID} .first: {MAX_APIC_ID + 1}.")
+    subject.note(f"{too_high} CPUs with an APIC id above {MAX_APIC_ID} .first: {MAX_APIC_ID + 1}.")
     subject.note("SRAT: 88 entries more than fit")
     subject.note("MADT: 88 CPUs more than fit")
+
+
+@rule
+def many_empty_sockets(subject):
+    """600 disabled CPUs and 600 empty ranges before what is there: they are left out first."""
+    if subject.name != "two":
+        return False
+    srat, apic = subject.srat, subject.apic
+    in_madt = [entry for entry in apic.entries if entry[0] in (0, 9)]
+    dropped = [600 + len(entries) - MAX_ENTRIES
+               for entries in (srat.cpus(), srat.memory(), in_madt)]
+    srat.entries = ([x2apic_cpu_entry(77, 5000 + number, 0) for number in range(600)]
+                    + [memory_entry(77, 0, 0, 0) for _ in range(600)] + srat.entries)
+    apic.entries = [x2apic_entry(5000 + number, number, 0) for number in range(600)] + apic.entries
+    subject.note(f"SRAT: {dropped[0] + dropped[1]} entries more than fit")
+    subject.note(f"MADT: {dropped[2]} CPUs more than fit")
 
 
 @rule
@@ -75,4 +91,4 @@ def many_ranges(subject):
     subject.expect["ranges"] = [kit.topology_range(2 * number * MIB, (2 * number + 1) * MIB, number & 1)
                                 for number in range(MAX_ENTRIES)]
     subject.note("SRAT: 88 entries more than fit")
-    subject.note("2 nodes .first: 0. have others' memory between")
+    subject.note("2 nodes .first: 0. with others' memory between")

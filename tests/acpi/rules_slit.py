@@ -94,12 +94,12 @@ def slit_count_1(subject):
         return False
     subject.default_distances()
     subject.forget("SLIT")
-    subject.note(f"SLIT: {padding} bytes after its 1 localities")
+    subject.note(f"SLIT: {padding} bytes after its 1 locality")
     outside = sum(domain > 0 for domain in subject.expect["domains"])
     if outside:
-        subject.note(f"SLIT: {outside} nodes are not in it")
+        subject.note(f"SLIT: {outside} nodes? not in it")
     if outside == subject.expect["nodes"]:
-        subject.note("SLIT: 1 of its 1 localities are no nodes")
+        subject.note("SLIT: 1 of its 1 locality without a node")
 
 
 @rule
@@ -108,7 +108,7 @@ def slit_padded(subject):
     if not subject.slit:
         return False
     subject.slit.entries.append(bytearray(64))
-    subject.note(f"SLIT: 64 bytes after its {localities(subject)} localities")
+    subject.note(f"SLIT: 64 bytes after its {localities(subject)} localit")
 
 
 @rule
@@ -122,8 +122,8 @@ def slit_with_more_localities(subject):
     rows += [bytes([99] * (count + i) + [10] + [99] * (2 - i)) for i in range(3)]
     subject.slit.entries = [bytearray(b"".join(rows))]
     inside = sum(domain < count for domain in subject.expect["domains"])
-    subject.forget("localities are no nodes")
-    subject.note(f"SLIT: {count + 3 - inside} of its {count + 3} localities are no nodes")
+    subject.forget("localities without a node")
+    subject.note(f"SLIT: {count + 3 - inside} of its {count + 3} localities without a node")
     return slit_of_count(subject, count + 3)
 
 
@@ -142,7 +142,7 @@ def slit_unreachable(subject):
         return False
     subject.slit.entries[0][1:3] = bytes([255, 255])
     subject.expect["distances"] = [[10, 255], [255, 10]]
-    subject.note("SLIT: 2 distances are 255")
+    subject.note("SLIT: 2 distances of 255")
 
 
 @rule
@@ -152,7 +152,7 @@ def slit_not_symmetric(subject):
         return False
     subject.slit.entries[0][1:3] = bytes([77, 88])
     subject.expect["distances"] = [[10, 77], [88, 10]]
-    subject.note("SLIT: 1 pairs are not symmetric .node 0 to 1: 77, back: 88")
+    subject.note("SLIT: 1 pair not symmetric .node 0 to 1: 77, back: 88")
 
 
 @rule

@@ -95,7 +95,7 @@ def srat_cut_in_the_last_entry(subject):
 def srat_one_byte_behind_the_entries(subject):
     """A byte that is no entry."""
     subject.srat.entries.append(bytearray([0]))
-    subject.note("SRAT: 1 malformed .* 1 bytes not read")
+    subject.note("SRAT: 1 malformed .* 1 byte not read")
 
 
 @rule
@@ -236,7 +236,7 @@ def srat_empty_memory(subject):
     empty = [entry for entry in subject.srat.memory()
              if memory_fields(entry)[2] == 0 and memory_fields(entry)[3] & ENABLED]
     subject.forget("of length 0")
-    subject.note(f"SRAT: {len(empty)} enabled ranges are of length 0")
+    subject.note(f"SRAT: {len(empty)} enabled ranges? of length 0")
 
 
 @rule
@@ -255,7 +255,7 @@ def srat_initiators(subject):
     subject.srat.entries[1:1] = [
         initiator_entry(77, 0, flags=0), initiator_entry(domain, 0), initiator_entry(domain, 1),
         initiator_entry(domain, 9)]
-    subject.note("SRAT: 3 generic initiators: their domains are nodes")
+    subject.note("SRAT: 3 generic initiators: a node for each domain")
 
 
 @rule
@@ -275,7 +275,7 @@ def srat_all_hotpluggable(subject):
     for entry in entries:
         entry[28] |= HOTPLUG
     counted = sum(memory_fields(entry)[2] != 0 for entry in entries)
-    subject.note(f"SRAT: {counted} ranges are hot-pluggable")
+    subject.note(f"SRAT: {counted} hot-pluggable range")
 
 
 @rule
@@ -316,8 +316,8 @@ def srat_revision_1_cuts_domains(subject):
     subject.expect["cpus"][3]["node"] = 4  # by type 2, which has 32 bits in every revision
     subject.default_distances()
     subject.expect["distances"][0][1] = subject.expect["distances"][1][0] = 16
-    subject.forget("nodes are not in it")
-    subject.note("SLIT.* 3 nodes are not in it")
+    subject.forget("nodes not in it")
+    subject.note("SLIT.* 3 nodes not in it")
 
 
 # --- SRAT: who has what -------------------------------------------------------------------------
@@ -328,7 +328,7 @@ def srat_overlap_within_a_node(subject):
     """A domain names the second half of its first range again: merged."""
     domain, base, length, _ = memory_fields(ram_entries(subject)[0])
     subject.srat.entries.append(memory_entry(domain, base + length // 2, length - length // 2))
-    subject.note("SRAT: 1 ranges overlap others of their own node: merged")
+    subject.note("SRAT: 1 range across others of the same node: merged")
 
 
 @rule
@@ -361,8 +361,8 @@ def srat_one_range_over_all(subject):
     subject.note(r"mem 0x0-0x9ffff. is claimed by nodes 0 and 2")
     subject.note(r"mem 0x100000-0x1fffffff. is claimed by nodes 0 and 2: it is 0's")
     subject.note(r"mem 0x20000000-0x3fffffff. is claimed by nodes 1 and 2: it is 1's")
-    subject.note("2 nodes .first: 0. have others' memory between")
-    subject.note("SLIT.* 1 nodes are not in it")
+    subject.note("2 nodes .first: 0. with others' memory between")
+    subject.note("SLIT.* 1 node not in it")
 
 
 @rule
@@ -376,7 +376,22 @@ def srat_range_within_another(subject):
         low, {**first, "end": "0x8000000"}, kit.topology_range(0x8000000, 0x10000000, 1),
         {**first, "base": "0x10000000"}, second]
     subject.note(r"mem 0x8000000-0xfffffff. is claimed by nodes 0 and 1: it is 1's")
-    subject.note("2 nodes .first: 0. have others' memory between")
+    subject.note("2 nodes .first: 0. with others' memory between")
+
+
+@rule
+def srat_edge_inside_a_page(subject):
+    """Two nodes meet 123 bytes into a page, which cannot be shared: it is the lower one's."""
+    if subject.name != "two":
+        return False
+    first, second = ram_entries(subject)[-2:]
+    domain, base, length, flags = memory_fields(first)
+    first[:] = memory_entry(domain, base, length + 123, flags)
+    domain, base, length, flags = memory_fields(second)
+    second[:] = memory_entry(domain, base + 123, length - 123, flags)
+    subject.expect["ranges"][-2]["end"] = hex(base + 123)
+    subject.expect["ranges"][-1]["base"] = hex(base + 123)
+    subject.note("2 ranges with an edge inside a page: it is the lower node's")
 
 
 @rule
@@ -388,7 +403,7 @@ def srat_range_that_wraps(subject):
     base = 1 << 51
     subject.srat.entries.append(memory_entry(domain, base, (1 << 64) - base + kit.PAGE))
     subject.expect["ranges"].append(kit.topology_range(base, PHYS_LIMIT, node))
-    subject.note("1 ranges go beyond any physical address: cut")
+    subject.note("1 range beyond any physical address: cut")
 
 
 @rule
@@ -415,7 +430,7 @@ def srat_range_up_to_the_limit(subject):
 def srat_cpu_twice(subject):
     """The same CPU twice, in the same domain."""
     subject.srat.entries.append(bytearray(first_cpu_of_srat(subject)))
-    subject.note("SRAT names 1 CPUs more than once, in the same domain")
+    subject.note("SRAT names 1 CPU more than once, in the same domain")
 
 
 @rule
@@ -438,4 +453,4 @@ def srat_lacks_a_cpu(subject):
     subject.srat.entries = [entry for entry in subject.srat.entries
                             if entry[0] == 1 or cpu_apic_id(entry) != last["apic_id"]]
     last["node"] = 0
-    subject.note(f"1 CPUs are not in SRAT .first: APIC id {last['apic_id']}.: put on node 0")
+    subject.note(f"1 CPU not in SRAT .first: APIC id {last['apic_id']}.: put on node 0")

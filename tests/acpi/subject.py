@@ -170,8 +170,8 @@ class Subject:
                 why = "non-volatile" if flags & ENABLED else "disabled"
                 notes.append(f"mem {base:#x}, {length:#x} bytes. of domain {domain} is {why}: "
                              "not used")
-        notes = kit.few(notes, "ranges are not used")
-        return notes + ([f"SRAT: {empty} enabled ranges are of length 0"] if empty else [])
+        notes = kit.few(notes, "ranges not used")
+        return notes + ([f"SRAT: {empty} enabled ranges? of length 0"] if empty else [])
 
     def default_distances(self):
         self.expect["distances"] = kit.default_distances(self.expect["nodes"])

@@ -11,9 +11,32 @@
 
 static struct acpi_madt madt, again;
 
+static bool is_cpu(const u8 *entry)
+{
+	return (entry[0] == 0 && entry[1] >= 8) || (entry[0] == 9 && entry[1] >= 16);
+}
+
+static u32 flags_of(const u8 *entry)
+{
+	return read_le32(entry + (entry[0] == 9 ? 8 : 4));
+}
+
+/* How many places are left to CPUs that are not enabled. */
+static u32 room_for_unused(const u8 *table)
+{
+	u32 length = madt.header.length, nr_used = 0;
+
+	for (u32 at = MADT_FIXED_BYTES;
+	     at + 2 <= length && table[at + 1] >= 2 && table[at + 1] <= length - at;
+	     at += table[at + 1])
+		nr_used += is_cpu(table + at) && (flags_of(table + at) & 1);
+	return ACPI_MAX_CPUS - MIN(nr_used, (u32)ACPI_MAX_CPUS);
+}
+
 static void expect_cpus(const u8 *table)
 {
-	u32 length = madt.header.length, at = MADT_FIXED_BYTES, nr = 0;
+	u32 length = madt.header.length, at = MADT_FIXED_BYTES, nr = 0, nr_unused = 0;
+	u32 room = room_for_unused(table);
 
 	for (; at + 2 <= length && table[at + 1] >= 2 && table[at + 1] <= length - at;
 	     at += table[at + 1]) {
@@ -21,12 +44,12 @@ static void expect_cpus(const u8 *table)
 		bool x2apic = entry[0] == 9;
 		u32 flags;
 
-		if (!(entry[0] == 0 && entry[1] >= 8) && !(x2apic && entry[1] >= 16))
+		if (!is_cpu(entry) || nr == ACPI_MAX_CPUS)
 			continue;
-		if (nr == ACPI_MAX_CPUS)
+		flags = flags_of(entry);
+		if (!(flags & 1) && nr_unused++ >= room)
 			continue;
 		FUZZ_CHECK(nr < madt.nr_cpus, "CPU entry %u is lost", nr);
-		flags = read_le32(entry + (x2apic ? 8 : 4));
 		FUZZ_SAME(madt.cpus[nr].apic_id, x2apic ? read_le32(entry + 4) : (u32)entry[3]);
 		FUZZ_SAME(madt.cpus[nr].x2apic, x2apic);
 		FUZZ_SAME(madt.cpus[nr].enabled, flags & 1);

@@ -60,16 +60,52 @@ static void expect_all_counted(const u8 *table, const struct acpi_srat *srat)
 		  nr);
 }
 
+static bool is_cpu(const u8 *entry)
+{
+	return (entry[0] == 0 && entry[1] >= 16) || (entry[0] == 2 && entry[1] >= 24);
+}
+
+static bool is_memory(const u8 *entry)
+{
+	return entry[0] == 1 && entry[1] >= 40;
+}
+
+static bool cpu_is_used(const u8 *entry)
+{
+	return read_le32(entry + (entry[0] == 2 ? 12 : 4)) & 1;
+}
+
+static bool memory_is_used(const u8 *entry)
+{
+	return (read_le32(entry + 28) & 1) && read_le64(entry + 16) != 0;
+}
+
+/* Of `max` places, how many are left to entries that stand for nothing. */
+static u32 room_for_unused(const u8 *table, u32 max, bool (*is_one)(const u8 *entry),
+			   bool (*is_used)(const u8 *entry))
+{
+	u32 length = read_le32(table + 4), nr_used = 0;
+
+	for (u32 at = SRAT_FIXED_BYTES;
+	     at + 2 <= length && table[at + 1] >= 2 && table[at + 1] <= length - at;
+	     at += table[at + 1])
+		nr_used += is_one(table + at) && is_used(table + at);
+	return max - MIN(nr_used, max);
+}
+
 /* The memory entries in their order, read without the parser's help. */
 static void expect_memory(const u8 *table, const struct acpi_srat *srat)
 {
-	u32 length = read_le32(table + 4), at = SRAT_FIXED_BYTES, nr = 0;
+	u32 length = read_le32(table + 4), at = SRAT_FIXED_BYTES, nr = 0, nr_unused = 0;
+	u32 room = room_for_unused(table, ACPI_MAX_MEMORY, is_memory, memory_is_used);
 
 	for (; at + 2 <= length && table[at + 1] >= 2 && table[at + 1] <= length - at;
 	     at += table[at + 1]) {
 		const u8 *entry = table + at;
 
-		if (entry[0] != 1 || entry[1] < 40 || nr == ACPI_MAX_MEMORY)
+		if (!is_memory(entry) || nr == ACPI_MAX_MEMORY)
+			continue;
+		if (!memory_is_used(entry) && nr_unused++ >= room)
 			continue;
 		FUZZ_CHECK(nr < srat->nr_memory, "memory entry %u is lost", nr);
 		FUZZ_SAME(srat->memory[nr].base, read_le64(entry + 8));
@@ -107,14 +143,15 @@ static void expect_initiator(const struct acpi_srat_initiator *initiator, const 
 static void expect_others(const u8 *table, const struct acpi_srat *srat)
 {
 	u32 length = read_le32(table + 4), at = SRAT_FIXED_BYTES, nr_cpus = 0, nr_initiators = 0;
+	u32 room = room_for_unused(table, ACPI_MAX_CPUS, is_cpu, cpu_is_used), nr_unused = 0;
 
 	for (; at + 2 <= length && table[at + 1] >= 2 && table[at + 1] <= length - at;
 	     at += table[at + 1]) {
 		const u8 *entry = table + at;
-		bool is_cpu =
-			(entry[0] == 0 && entry[1] >= 16) || (entry[0] == 2 && entry[1] >= 24);
 
-		if (is_cpu && nr_cpus < ACPI_MAX_CPUS) {
+		if (is_cpu(entry) && nr_cpus < ACPI_MAX_CPUS) {
+			if (!cpu_is_used(entry) && nr_unused++ >= room)
+				continue;
 			FUZZ_CHECK(nr_cpus < srat->nr_cpus, "CPU %u is lost", nr_cpus);
 			expect_cpu(&srat->cpus[nr_cpus++], entry, table[8]);
 		} else if (entry[0] == 5 && entry[1] >= 32 && nr_initiators < ACPI_MAX_INITIATORS) {

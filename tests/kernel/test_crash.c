@@ -41,6 +41,15 @@ CRASH_SUITE(lock_inversion);
 CRASH_SUITE(lock_chain);
 CRASH_SUITE(lock_irq);
 CRASH_SUITE(sleep_atomic);
+CRASH_SUITE(sleep_irqs_off);
+CRASH_SUITE(sleep_no_preempt);
+CRASH_SUITE(sleep_interrupt);
+CRASH_SUITE(mutex_twice);
+CRASH_SUITE(mutex_foreign);
+CRASH_SUITE(exit_mutex);
+CRASH_SUITE(join_self);
+CRASH_SUITE(stack_thread);
+CRASH_SUITE(canary);
 CRASH_SUITE(spin_forever);
 CRASH_SUITE(accounting);
 

@@ -36,6 +36,22 @@ static u32 other_cpu(void)
 	return other;
 }
 
+/*
+ * Of many CPUs not all take part in what takes turns: 64 virtual ones that wait with interrupts off
+ * on two of the host's keep each other from being run for seconds, and 8 show as much.
+ */
+#define MAX_PARTIES 8
+
+static bool takes_part(void)
+{
+	return smp_processor_id() < MAX_PARTIES;
+}
+
+static u32 nr_parties(void)
+{
+	return MIN(nr_cpus_online(), (u32)MAX_PARTIES);
+}
+
 /* ---- In this CPU's tick ---------------------------------------------------------------------- */
 
 static struct {
@@ -122,7 +138,7 @@ static void a_holder_keeps_its_cpu(struct ktest *t)
 }
 
 /* By the square of the CPUs: a lock is handed over in turn, and of 64 of them the host runs two. */
-#define ROUNDS 8000
+#define ROUNDS 4000
 
 struct shared_count {
 	struct spinlock lock;
@@ -135,6 +151,8 @@ static void count_up(void *arg)
 {
 	struct shared_count *shared = arg;
 
+	if (!takes_part())
+		return;
 	for (u32 i = 0; i < shared->rounds; i++) {
 		unsigned long flags = spin_lock_irqsave(&shared->lock);
 		u64 seen = load_relaxed(&shared->count);
@@ -151,7 +169,7 @@ static void one_at_a_time(struct ktest *t)
 {
 	struct shared_count shared = {
 		.lock = SPINLOCK_INIT("lt.count"),
-		.rounds = MAX(ROUNDS / nr_cpus_online() / nr_cpus_online(), 4u),
+		.rounds = ROUNDS / nr_parties() / nr_parties(),
 	};
 
 	tick_calls(count_up, &shared);
@@ -159,7 +177,7 @@ static void one_at_a_time(struct ktest *t)
 	tick_set_handler(NULL);
 	count_up(&shared);
 	EXPECT_EQ(t, shared.count, shared.expected);
-	EXPECT(t, shared.expected >= (u64)shared.rounds * nr_cpus_online());
+	EXPECT(t, shared.expected >= (u64)shared.rounds * nr_parties());
 	EXPECT(t, !spin_is_held(&shared.lock));
 	EXPECT_EQ(t, shared.lock.next, shared.lock.serving);
 }
@@ -174,10 +192,14 @@ struct queue {
 static void queue_up(void *arg)
 {
 	struct queue *queue = arg;
-	unsigned long flags = spin_lock_irqsave(&queue->lock);
-	bool first = queue->seen == 0;
 	u64 start = arch_timestamp();
+	unsigned long flags;
+	bool first;
 
+	if (!takes_part())
+		return;
+	flags = spin_lock_irqsave(&queue->lock);
+	first = queue->seen == 0;
 	store_relaxed(&queue->seen, queue->seen + 1);
 	while (first && !queue->in_vain &&
 	       load_relaxed(&queue->lock.next) == queue->lock.serving + 1) {
@@ -272,7 +294,7 @@ static void write_or_read(void *arg)
 	if (smp_processor_id() == load_relaxed(&pair.writer))
 		for (u32 i = 0; i < pair.writes; i++)
 			write_pair();
-	else
+	else if (takes_part())
 		while (load_relaxed(&pair.first) < pair.writes && in_time(start)) {
 			read_pair(arg);
 			if (irqs_disabled())
@@ -284,7 +306,7 @@ static void readers_see_no_mixture(struct ktest *t)
 {
 	pair.first = pair.second = pair.reads = pair.torn = pair.again = 0;
 	pair.writer = other_cpu();
-	pair.writes = WRITES / nr_cpus_online();
+	pair.writes = WRITES / nr_parties();
 	tick_calls(read_many, NULL);
 	smp_call_others(write_or_read, NULL);
 	write_or_read(NULL);

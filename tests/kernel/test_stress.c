@@ -6,6 +6,7 @@
  * time for each of those in front of it. So what is done in all does not grow with them.
  */
 #include <base/atomic.h>
+#include <kernel/thread.h>
 #include <mm/os_task.h>
 #include <x86/smp.h>
 #include <x86/trap.h>

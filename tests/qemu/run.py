@@ -51,7 +51,7 @@ def show(report, ktap, figures):
 
 
 def main():
-    lacking = [name for name in ("pytest", "xdist", "pexpect") if not find_spec(name)]
+    lacking = [name for name in ("pytest", "xdist", "pexpect", "hypothesis") if not find_spec(name)]
     if lacking:
         print(f"make test needs Python's {', '.join(lacking)}: make doctor", file=sys.stderr)
         return 1

@@ -268,13 +268,17 @@ def test_boot_with_null_entries_in_the_root(signature, build, boot_machine):
 
 
 def test_boot_with_addresses_that_lead_nowhere(build, boot_machine):
-    """One where nothing answers, and one that no CPU can put on its bus."""
+    """One where nothing answers, one that no CPU can put on its bus, and the local APIC's registers:
+    what was tried and is no table is as free for others as it was."""
     machine = kit.load("two", build)
     machine.expect["notes"] = [r"no table at 0xf00000000 .*left out",
-                               r"no table at 0x400000000000 .length 0, cannot be mapped.: left out"]
-    root = inject.Root(old=False, nowhere=[15 << 32, 1 << 46])
-    check_boot(machine, boot_by_firmware(
-        machine, boot_machine, lambda where: inject.write_firmware_files(where, machine.tables, root)))
+                               r"no table at 0x400000000000 .length 0, cannot be mapped.: left out",
+                               r"no table at 0xfee00000 .*left out"]
+    root = inject.Root(old=False, nowhere=[15 << 32, 1 << 46, 0xFEE00000])
+    output = boot_by_firmware(
+        machine, boot_machine, lambda where: inject.write_firmware_files(where, machine.tables, root))
+    check_boot(machine, output)
+    assert "apic: xAPIC at 0xfee00000" in output
 
 
 def test_boot_with_tables_above_4_gib(build, boot_machine):
@@ -293,6 +297,32 @@ def test_boot_with_tables_above_4_gib(build, boot_machine):
     assert re.search(rf"^\[mem 0x{base:016x}-0x{last:016x}\] node \d+, \d+ pages?: ACPI tables$",
                      output, re.MULTILINE)
     check_boot(machine, output)
+
+
+def with_checksum(table):
+    return table[:9] + bytes([-sum(table) & 0xFF]) + table[10:]
+
+
+def test_boot_with_tables_far_apart(build, boot_machine):
+    """Above 4 GiB, 32 MiB from one to the next, and the first is as long as a table may be."""
+    machine = kit.load("two", build)
+    machine.guest["memory"] = "3G"
+    longest = with_checksum(b"OEM0" + (16 << 20).to_bytes(4, "little") + bytes(28))
+    other = with_checksum(b"OEM1" + (36).to_bytes(4, "little") + bytes(28))
+    tables = [("longest", longest)] + [(f"other{number}", other) for number in range(12)]
+    base = (4 << 30) + (512 << 20)
+    check_boot(machine, boot_by_firmware(
+        machine, boot_machine,
+        lambda where: inject.write_high_tables(where, tables + machine.tables, base, 32 << 20)))
+
+
+def test_boot_with_two_hundred_tables(build, boot_machine):
+    """Servers have an SSDT for each socket and device; SRAT is found behind all of them."""
+    machine = kit.load("two", build)
+    ssdt = with_checksum(b"SSDT" + (36).to_bytes(4, "little") + bytes(28))
+    tables = [(f"ssdt{number}", ssdt) for number in range(200)] + machine.tables
+    check_boot(machine, boot_by_firmware(
+        machine, boot_machine, lambda where: inject.write_firmware_files(where, tables)))
 
 
 @pytest.mark.parametrize("rule", ["srat-two-of-them", "srat-bad-checksum", "apic-bad-checksum"])

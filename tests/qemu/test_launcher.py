@@ -72,6 +72,32 @@ def test_cannot_start(arguments, words, launch, tmp_path):
     assert words in done.stdout
 
 
+def test_told_to_reboot(launch):
+    """It ends QEMU as a triple fault does, but was asked for."""
+    done = launch(cmdline='run="reboot"', limit_seconds=60)
+    assert done.returncode == 1
+    assert "launch: FAILED" in done.stdout and "told to reboot" in done.stdout
+    assert "triple fault" not in done.stdout
+
+
+def test_nobody_types(launch):
+    """A monitor that nobody can reach would wait for ever: with nothing asked for none is started."""
+    done = launch(limit_seconds=60)
+    assert done.returncode == 1
+    assert "nobody can type here" in done.stdout and "qemu-system" not in done.stdout
+
+
+def test_a_pipe_has_an_end(iso):
+    """What is typed by a pipe cannot leave with Ctrl-A X: such a run has a limit."""
+    done = subprocess.run(
+        [sys.executable, "-B", str(ROOT / "tools" / "launch.py"), "--iso", str(iso),
+         "--timeout", "6"], input="", text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, timeout=60, check=False,
+        env=dict(os.environ, HIGHWATER_CMDLINE="", HIGHWATER_QEMUEXTRA=""))  # fmt: skip
+    assert done.returncode == 124, done.stdout
+    assert "hw> " in done.stdout and "no terminal to leave from" in done.stdout
+
+
 # suite: (the launcher's exit code, what the output must say)
 CRASHES = {
     "crash_panic": (2, r"panic: asked for"),
@@ -101,13 +127,27 @@ CRASHES = {
     "crash_lock_chain": (2, r"panic: lockcheck: lock order: 'first' .* in 2 steps"),
     "crash_lock_irq": (2, r"panic: lockcheck: lock 'first' is taken in an interrupt "),
     "crash_sleep_atomic": (2, r"panic: lockcheck: may sleep .* spinlock 'first'"),
+    "crash_sleep_irqs_off": (2, r"panic: may sleep at crash_sleep_irqs_off\+0x\S+, but must not: "
+                                r"interrupts are off"),
+    "crash_sleep_no_preempt": (2, r"panic: may sleep at crash_sleep_no_preempt\+0x\S+, but must "
+                                  r"not: preemption is disabled, 1 deep"),
+    "crash_sleep_interrupt": (2, r"panic: may sleep at sleep_here\+0x\S+, but must not: "
+                                 r"in an interrupt"),
+    "crash_mutex_twice": (2, r"thread 'main' waits for mutex 'had already', which it holds"),
+    "crash_mutex_foreign": (2, r"thread 'culprit' gives up mutex 'another's', which 'main' holds"),
+    "crash_exit_mutex": (2, r"thread 'culprit' ends and holds 1 mutex\n"),
+    "crash_join_self": (2, r"thread 'main' waits for its own end"),
+    "crash_stack_thread": (2, r"stack overflow in stack slot \d+, of thread 'culprit'"),
+    "crash_canary": (2, r"thread 'culprit' has used up its stack: the word at its lower end is 0x0"),
     "crash_spin_forever": (2, r"panic: CPU 0 waits for lock 'first'"),
     "crash_accounting": (2, r"panic: acct: (\d+) pages in all, .* WRONG"),
 }
 # A panic inside a panic prints both messages and leaves, a third nothing: no report is complete.
 NESTED = {"crash_nested_panic", "crash_summary", "crash_mute"}
 # The function that recurses, and the frame that a jump into data has not made.
-NOT_BY_NAME = {"crash_stack": "recurse", "crash_exec": "crash"}
+NOT_BY_NAME = {"crash_stack": "recurse", "crash_exec": "crash", "crash_sleep_interrupt": "sleep_here",
+               "crash_mutex_foreign": "unlock_mutex", "crash_exit_mutex": "thread_begin",
+               "crash_stack_thread": "recurse", "crash_canary": "write_over_canary"}
 
 
 @pytest.mark.parametrize("suite", CRASHES)

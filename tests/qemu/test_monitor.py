@@ -290,6 +290,8 @@ def test_the_bad_word_is_below_the_mark(terminal):
         " " * (4 + line.index("nod")) + "^ 'nod=1': there is node=N and gfp=NAME|NAME"]
     line = " ;alloc gfp=GFP_KERNEL|GFP_X" + 10 * " " + "3"
     assert answer(terminal, line)[0].index("^") == 4 + line.index("GFP_X")
+    assert answer(terminal, "check list x") == [
+        " " * (4 + len("check list ")) + "^ 'x' is too much: usage: check [list]"]
     line = "alloc" + 65 * " " + "nod=1"  # no room beside the mark
     assert answer(terminal, line) == [" " * (4 + line.index("nod")) + "^",
                                       "'nod=1': there is node=N and gfp=NAME|NAME"]
@@ -318,7 +320,7 @@ def test_too_long_stays_too_long(terminal):
 def test_everything_fits_80_columns(console):
     console.ask("alloc 3 nod=1")
     said = console.ask("help") + console.ask("help options") + console.ask("policy")
-    said += console.ask("history") + console.ask("crash")
+    said += console.ask("history") + console.ask("crash") + console.ask("check list")
     for name in re.findall(r"^  (\w+) ", console.ask("help"), re.MULTILINE):
         said += console.ask(f"help {name}")
     assert said.count("\n") > 100

@@ -223,3 +223,17 @@ def test_bad_file(what, build, tmp_path):
 def test_bad_arguments(arguments, build):
     done = run_inspect(build, *arguments)
     assert done.returncode == 1 and not done.stdout and done.stderr
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["--boot-apic-id", "4294967296", "f"], "numa-inspect: '4294967296': not understood"),
+    (["--boot-apic-id", "7x", "f"], "numa-inspect: '7x': not understood"),
+    (["no/such/file"], "numa-inspect: no/such/file: No such file"),
+])  # fmt: skip
+def test_the_bad_argument_is_named(arguments, said, build):
+    assert run_inspect(build, *arguments).stderr.startswith(said)
+
+
+def test_help(build):
+    done = run_inspect(build, "--help")
+    assert done.returncode == 0 and done.stdout.startswith("usage: ") and not done.stderr

@@ -153,7 +153,7 @@ def test_a_disabled_cpu_is_not_started(boot_with_madt):
     outcome = boot_with_madt(4, madt([0, 1, 2, 3], [ENABLED, 0, ENABLED, PLUGGABLE]), RUN)
     table = check_boot(outcome, 2, 2)
     assert [row[0] for row in table.values()] == [0, 2]
-    assert "1 CPUs could be plugged in: left out" in outcome.output
+    assert "1 CPU could be plugged in: left out" in outcome.output
 
 
 # --- CPUs that end badly ------------------------------------------------------------------------

@@ -121,7 +121,17 @@ def test_topology(name, firmware, boot):
 def test_the_matrix_is_covered():
     """What was asked for is there: a topology that is lost is not noticed otherwise."""
     shapes = {name: topology.load(name) for name in topology.names()}
-    assert {len(shape.nodes) for shape in shapes.values()} >= {0, 1, 2, 4, 8, 16, 64}
+    assert {len(shape.nodes) for shape in shapes.values()} >= {*range(9), 16, 64}
+    # Each number of CPUs over fewer and over more nodes; nodes whose shares of CPUs differ.
+    spread = {}
+    for shape in shapes.values():
+        spread.setdefault(shape.smp, set()).add(max(1, len(shape.nodes)))
+    assert spread.keys() >= {"1", "2", "4", "8", "16", "64"}
+    assert all(len(spread[cpus]) > 1 for cpus in ("1", "2", "4", "8", "16")), spread
+    assert any(len({len(node["cpus"]) for node in shape.expect.nodes if node["cpus"]}) > 1
+               for shape in shapes.values())
+    assert any(shape.expect.nodes and 0 not in shape.expect.nodes[0]["cpus"]
+               for shape in shapes.values()), "a boot CPU that is not on the first node"
     assert {shape.machine for shape in shapes.values()} == {"q35", "pc"}
     assert {shape.cpu for shape in shapes.values()} >= {"qemu64", "max"}
     assert any(not node.memory for shape in shapes.values() for node in shape.nodes)

@@ -22,6 +22,7 @@ struct stress_plan {
 	 * of it would: the check must say so, once.
 	 */
 	u32 fault_at;
+	void (*settle)(void); /* gives back what threads that have ended keep; NULL: nothing */
 };
 
 #define STRESS_MAX_THREADS (4 * MAX_CPUS)

@@ -145,6 +145,14 @@ static void run_without_operations(struct ktest *t, const struct stress_plan *pl
 	stress_destroy(s);
 }
 
+/* What threads and CPUs keep for themselves goes back to the zones. */
+static void settle(const struct stress_plan *plan)
+{
+	if (plan->settle)
+		plan->settle();
+	drain_all_pages();
+}
+
 /* NULL: it could not be done. */
 static struct stress *run_measured(struct ktest *t, const struct stress_plan *plan,
 				   void (*begin)(struct stress *s), void (*end)(struct stress *s))
@@ -156,17 +164,19 @@ static struct stress *run_measured(struct ktest *t, const struct stress_plan *pl
 	s = stress_create(plan);
 	if (!EXPECT(t, s != NULL))
 		return NULL;
-	drain_all_pages();
+	settle(plan);
 	measure(&before);
 	if (begin)
 		begin(s);
 	complete = stress_run(s);
 	if (end)
 		end(s);
+	if (plan->settle)
+		plan->settle();
 	measure(&after);
 	EXPECT(t, complete);
 	expect_counts_as_before(t);
-	drain_all_pages();
+	settle(plan);
 	measure(&after);
 	expect_blocks_as_before(t);
 	expect_all_invariants(t);

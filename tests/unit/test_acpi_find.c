@@ -17,7 +17,7 @@
 #define HMAT_AT    0x500000000ull
 #define NOTHING    0x666000u /* no memory behind it */
 
-#define MAX_BLOCKS 80
+#define MAX_BLOCKS (ACPI_MAX_TABLES + 16)
 
 /* --- Physical memory ----------------------------------------------------------------------- */
 

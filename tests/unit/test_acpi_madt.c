@@ -105,6 +105,24 @@ static void full_array_counts_the_rest(struct ktest *t)
 	EXPECT_EQ(t, madt.nr_dropped, 4);
 }
 
+/* A thousand empty sockets before the CPUs that are there. */
+static void empty_sockets_make_room(struct ktest *t)
+{
+	madt_begin(&table, 0xfee00000);
+	for (u32 i = 0; i < 1000; i++)
+		madt_x2apic(&table, i, 5000 + i, 0);
+	for (u32 i = 0; i < 3; i++)
+		madt_lapic(&table, i, i, MADT_ENABLED);
+	madt_x2apic(&table, 9, 9000, 0);
+	ASSERT_EQ(t, parse_table(), 0);
+	EXPECT_EQ(t, madt.nr_cpus, ACPI_MAX_CPUS);
+	EXPECT_EQ(t, madt.nr_unused_cpus, ACPI_MAX_CPUS - 3);
+	EXPECT_EQ(t, madt.nr_dropped, 1004 - ACPI_MAX_CPUS);
+	EXPECT_EQ(t, madt.cpus[ACPI_MAX_CPUS - 4].apic_id, 5000 + ACPI_MAX_CPUS - 4);
+	for (u32 i = 0; i < 3; i++)
+		EXPECT_EQ(t, madt.cpus[ACPI_MAX_CPUS - 3 + i].apic_id, i);
+}
+
 static void what_is_no_madt(struct ktest *t)
 {
 	table_begin(&table, "APIC", 3); /* the header alone: address and flags are missing */
@@ -148,6 +166,7 @@ static const struct ktest_case cases[] = {
 	KTEST(short_entries_are_passed_over),
 	KTEST_SLOW(bad_length_ends_the_walk, 10), /* a loop fails soon */
 	KTEST(full_array_counts_the_rest),
+	KTEST(empty_sockets_make_room),
 	KTEST(what_is_no_madt),
 	KTEST(survives_any_byte),
 };

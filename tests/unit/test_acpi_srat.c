@@ -229,6 +229,42 @@ static void full_arrays_count_the_rest(struct ktest *t)
 	EXPECT_EQ(t, srat.nr_dropped, 10);
 }
 
+/*
+ * Empty sockets and slots before, between and behind what is there: that is kept whole and in its
+ * order, and of the empty ones as many as fit, the first ones.
+ */
+static void what_is_empty_makes_room(struct ktest *t)
+{
+	u32 nr_used = 0;
+
+	srat_begin(&table, 3);
+	for (u32 i = 0; i < 2 * ACPI_MAX_CPUS; i++) {
+		bool used = i % 4 == 3;
+
+		srat_x2apic(&table, i, i, used ? SRAT_ENABLED : 0);
+		srat_memory(&table, i, GiB(i), i % 8 == 0 || used ? GiB(1) : 0,
+			    i % 8 == 0 ? 0 : SRAT_ENABLED); /* disabled, or of length 0 */
+	}
+	ASSERT_EQ(t, parse_table(), 0);
+	EXPECT_EQ(t, srat.nr_cpus, ACPI_MAX_CPUS);
+	EXPECT_EQ(t, srat.nr_memory, ACPI_MAX_MEMORY);
+	EXPECT_EQ(t, srat.nr_dropped, ACPI_MAX_CPUS + 2 * ACPI_MAX_CPUS - ACPI_MAX_MEMORY);
+	EXPECT_EQ(t, srat.nr_unused_cpus, ACPI_MAX_CPUS / 2);
+	for (u32 i = 0; i < ACPI_MAX_CPUS; i++) {
+		if (i > 0)
+			EXPECT(t, srat.cpus[i].apic_id > srat.cpus[i - 1].apic_id);
+		if (srat.cpus[i].enabled)
+			EXPECT_EQ(t, srat.cpus[i].apic_id, 4 * nr_used++ + 3);
+	}
+	EXPECT_EQ(t, nr_used, ACPI_MAX_CPUS / 2);
+	EXPECT_EQ(t, srat.cpus[0].apic_id, 0);
+	nr_used = 0;
+	for (u32 i = 0; i < ACPI_MAX_MEMORY; i++)
+		if (srat.memory[i].enabled && srat.memory[i].length)
+			EXPECT_EQ(t, srat.memory[i].domain, 4 * nr_used++ + 3);
+	EXPECT_EQ(t, nr_used, ACPI_MAX_CPUS / 2);
+}
+
 static void what_is_no_srat(struct ktest *t)
 {
 	srat_begin(&table, 3);
@@ -281,6 +317,7 @@ static const struct ktest_case cases[] = {
 	KTEST_SLOW(zero_length_ends_the_walk, 10),        /* a loop fails soon */
 	KTEST_SLOW(entry_past_the_end_ends_the_walk, 10), /* a loop fails soon */
 	KTEST(full_arrays_count_the_rest),
+	KTEST(what_is_empty_makes_room),
 	KTEST(what_is_no_srat),
 	KTEST(survives_any_byte),
 };

@@ -11,6 +11,7 @@
 
 #include "mm/memblock_internal.h"
 #include "mm/pcp.h"
+#include "mm/trace_ring.h"
 #include "mm/zone.h"
 
 static const struct host_machine machine = {
@@ -278,8 +279,30 @@ static void pcp_1_wild_page(struct ktest *t)
 	struct pcp_list *list = list_with_a_page(t);
 
 	ASSERT_TRUE(t, list->hot != NULL);
-	list->hot->pcp_next = (struct page *)(void *)&list->cold;
+	list->hot->pcp_next = (struct page *)(void *)&list->cold; /* no page, but readable */
 	list->nr_hot = 2;
+	expect_check_finds(t, "PCP-1");
+}
+
+/* A cold stack that is not there, and one that is too short. */
+static void pcp_1_cold(struct ktest *t)
+{
+	struct pcp_list *list = list_with_a_page(t);
+	struct page *page[256];
+	u32 nr = list->capacity + 1u;
+	int nid = list->hot->nid;
+
+	ASSERT_TRUE(t, nr > 2 && nr <= ARRAY_SIZE(page));
+	for (u32 i = 0; i < nr; i++)
+		page[i] = alloc_pages_node(nid, GFP_KERNEL, 0);
+	for (u32 i = 0; i < nr; i++)
+		__free_pages(page[i], 0);
+	ASSERT_TRUE(t, list->nr_cold > 0);
+	expect_check_clean(t);
+	list->nr_cold++;
+	expect_check_finds(t, "PCP-1");
+	list->nr_cold--;
+	page[0]->pcp_next = NULL; /* its top */
 	expect_check_finds(t, "PCP-1");
 }
 
@@ -316,6 +339,56 @@ static void wmark_2(struct ktest *t)
 	expect_check_finds(t, "WMARK-2");
 }
 
+#define RING               8
+#define SEQUENCE_AND_PLACE 5 /* the word of a record that has them */
+
+/* CPU 0's, with four records. */
+static struct trace_ring *traced_ring(struct ktest *t)
+{
+	static struct trace_record memory[RING];
+
+	boot_zone(t);
+	trace_set_ring(0, memory, RING);
+	trace_switch(true);
+	for (u32 i = 0; i < 4; i++)
+		trace(TRACE_SCHED_WAKE, .id = i);
+	return trace_ring_of(0);
+}
+
+static void trace_1(struct ktest *t)
+{
+	struct trace_ring *ring = traced_ring(t);
+
+	ring->tail = 5;
+	expect_check_finds(t, "TRACE-1");
+	ring->tail = 0;
+	ring->told = 1;
+	expect_check_finds(t, "TRACE-1");
+	ring->told = 0;
+	ring->head = RING + 1;
+	expect_check_finds(t, "TRACE-1");
+}
+
+static void trace_2(struct ktest *t)
+{
+	struct trace_ring *ring = traced_ring(t);
+	u64 *word = trace_slot(ring, 2);
+
+	word[SEQUENCE_AND_PLACE] += (u64)1 << 32;
+	expect_check_finds(t, "TRACE-2");
+	word[SEQUENCE_AND_PLACE] -= (u64)1 << 32;
+	word[0] = 1; /* long ago */
+	expect_check_finds(t, "TRACE-2");
+}
+
+static void trace_2_event(struct ktest *t)
+{
+	struct trace_ring *ring = traced_ring(t);
+
+	trace_slot(ring, 3)[4] = (u64)NR_TRACE_EVENTS << 32;
+	expect_check_finds(t, "TRACE-2");
+}
+
 /* No invariant without a test here: the names above are the list. */
 static void every_invariant_has_a_test(struct ktest *t);
 
@@ -346,10 +419,14 @@ static const struct ktest_case cases[] = {
 	KTEST(page_2),
 	KTEST(pcp_1),
 	KTEST(pcp_1_wild_page),
+	KTEST(pcp_1_cold),
 	KTEST(pcp_1_other_zone),
 	KTEST(pcp_2),
 	KTEST(wmark_1),
 	KTEST(wmark_2),
+	KTEST(trace_1),
+	KTEST(trace_2),
+	KTEST(trace_2_event),
 	KTEST(every_invariant_has_a_test),
 };
 KTEST_SUITE(check, cases);

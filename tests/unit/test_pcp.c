@@ -1,7 +1,7 @@
 /*
  * Per-CPU page lists: what goes where, when the zone is asked, who may have them.
  *
- * A machine of two nodes and four CPUs whose nodes are large enough for stacks of 32 pages.
+ * A machine of two nodes and four CPUs whose nodes are large enough for lists of 5 stacks of 64 pages.
  */
 #include "host.h"
 
@@ -20,7 +20,8 @@ static const struct host_machine machine = {
 	.cpu_nid = {0, 0, 1, 1},
 };
 
-#define STACK 32 /* a 2048th of 384 MiB in pages, rounded down to a power of two */
+#define STACK  64 /* the most there is */
+#define STACKS 5  /* a 16th of 384 MiB less the map, by 4 CPUs and 4 orders: 378 pages */
 
 static struct zone *normal(int nid)
 {
@@ -47,8 +48,9 @@ static void capacities_follow_the_zone(struct ktest *t)
 	host_machine_boot(&machine);
 	for (u32 order = 0; order < NR_PCP_ORDERS; order++)
 		EXPECT_EQ(t, list_of(0, 3, order)->capacity, STACK >> order);
+	EXPECT_EQ(t, list_of(0, 3, 0)->max_cold, STACKS - 1);
 	ASSERT_TRUE(t, pcp_snapshot(1, ZONE_NORMAL, 0, &pcp));
-	EXPECT_EQ(t, pcp.capacity_pages, 2 * NR_PCP_ORDERS * STACK);
+	EXPECT_EQ(t, pcp.capacity_pages, STACKS * NR_PCP_ORDERS * STACK);
 	EXPECT_EQ(t, pcp.pages, 0);
 	EXPECT(t, !pcp_snapshot(1, ZONE_NORMAL, 4, &pcp)); /* no such CPU */
 	EXPECT(t, !pcp_snapshot(1, ZONE_DMA, 0, &pcp));    /* no such memory */
@@ -98,38 +100,109 @@ static void last_freed_first_out(struct ktest *t)
 	expect_check_clean(t);
 }
 
-/* Around a full stack and around an empty one the zone is left alone. */
-static void two_stacks_keep_the_zone_out(struct ktest *t)
+/*
+ *	free  --> [ hot ] [ cold ] .. [ cold ]  --> the zone, when there are 5
+ *	           page[4 * 64 ..]     page[0 ..]
+ */
+static void the_stack_longest_there_goes(struct ktest *t)
 {
-	struct page *page[3 * STACK];
+	static struct page *page[STACKS * STACK + 1];
+	struct pcp_list *list;
+	u64 flushes;
+
+	host_machine_boot(&machine);
+	list = list_of(0, 0, 0);
+	for (u32 i = 0; i <= STACKS * STACK; i++)
+		ASSERT_TRUE(t, (page[i] = alloc_pages(GFP_KERNEL, 0)) != NULL);
+	drain_all_pages();
+	flushes = event(0, PCP_FLUSH);
+	for (u32 i = 0; i < STACKS * STACK; i++)
+		__free_pages(page[i], 0);
+	EXPECT_EQ(t, event(0, PCP_FLUSH), flushes);
+	EXPECT_EQ(t, list->nr_hot, STACK);
+	EXPECT_EQ(t, list->nr_cold, STACKS - 1);
+	EXPECT_EQ(t, pcp_nr_blocks(list), STACKS * STACK);
+	expect_check_clean(t);
+
+	/* One more: a single stack goes, as a whole. */
+	__free_pages(page[STACKS * STACK], 0);
+	EXPECT_EQ(t, event(0, PCP_FLUSH), flushes + 1);
+	for (u32 i = 0; i < STACK; i++)
+		EXPECT(t, page[i]->state != PAGE_PCP);
+	for (u32 i = STACK; i <= STACKS * STACK; i++)
+		EXPECT_EQ(t, page[i]->state, PAGE_PCP);
+	EXPECT_EQ(t, list->nr_hot, 1);
+	expect_check_clean(t);
+
+	/* They come back the last freed first, across the stacks' ends. */
+	for (u32 i = STACKS * STACK; i >= STACK; i--)
+		ASSERT_TRUE(t, alloc_pages(GFP_KERNEL, 0) == page[i]);
+	EXPECT_EQ(t, pcp_nr_blocks(list), 0);
+
+	/* And a drain takes them all. */
+	for (u32 i = STACK; i <= STACKS * STACK; i++)
+		__free_pages(page[i], 0);
+	EXPECT_EQ(t, list->nr_cold, STACKS - 1);
+	EXPECT_EQ(t, drain_all_pages(), (STACKS - 1) * STACK + 1);
+	EXPECT_EQ(t, pcp_nr_blocks(list), 0);
+	expect_check_clean(t);
+}
+
+/* Around a full stack and around an empty one the zone is left alone. */
+static void a_full_stack_keeps_the_zone_out(struct ktest *t)
+{
+	struct page *page[STACK + 1];
 	u64 flushes, refills;
 
 	host_machine_boot(&machine);
-	for (u32 i = 0; i < 3 * STACK; i++)
+	for (u32 i = 0; i <= STACK; i++)
 		page[i] = alloc_pages(GFP_KERNEL, 0);
-	flushes = event(0, PCP_FLUSH);
-	for (u32 i = 0; i < 2 * STACK; i++)
+	for (u32 i = 0; i <= STACK; i++)
 		__free_pages(page[i], 0);
-	EXPECT_EQ(t, event(0, PCP_FLUSH), flushes);
-	EXPECT_EQ(t, list_of(0, 0, 0)->nr_hot, STACK);
-	EXPECT_EQ(t, list_of(0, 0, 0)->nr_cold, STACK);
-
-	/* One more: the stack that has lain longest goes, as a whole. */
-	__free_pages(page[2 * STACK], 0);
-	EXPECT_EQ(t, event(0, PCP_FLUSH), flushes + 1);
-	EXPECT_EQ(t, page[0]->state == PAGE_FREE || page[0]->state == PAGE_TAIL, 1);
-	EXPECT_EQ(t, page[STACK]->state, PAGE_PCP);
-	EXPECT_EQ(t, list_of(0, 0, 0)->nr_hot, 1);
-
+	flushes = event(0, PCP_FLUSH);
 	refills = event(0, PCP_REFILL);
 	for (u32 i = 0; i < 100; i++) {
-		page[0] = alloc_pages(GFP_KERNEL, 0);
-		page[1] = alloc_pages(GFP_KERNEL, 0);
-		__free_pages(page[1], 0);
-		__free_pages(page[0], 0);
+		for (u32 n = 0; n <= STACK; n++)
+			page[n] = alloc_pages(GFP_KERNEL, 0);
+		for (u32 n = 0; n <= STACK; n++)
+			__free_pages(page[n], 0);
 	}
 	EXPECT_EQ(t, event(0, PCP_REFILL), refills);
-	EXPECT_EQ(t, event(0, PCP_FLUSH), flushes + 1);
+	EXPECT_EQ(t, event(0, PCP_FLUSH), flushes);
+	expect_check_clean(t);
+}
+
+/*
+ * Where a zone is short, its CPUs come to keep one cold stack and give back the others:
+ *
+ *	free pages   high - 3 stacks ........ high      five stacks freed: three go to the zone,
+ *	to the zone     third   fourth   fifth          one is cold, one hot
+ */
+static void a_short_zone_gets_them_back(struct ktest *t)
+{
+	struct page *page[5 * STACK];
+	struct zone_snapshot z;
+	struct pcp_list *list;
+	u64 flushes;
+
+	host_machine_boot(&machine);
+	list = list_of(1, 0, 0);
+	for (u32 i = 0; i < 5 * STACK; i++)
+		page[i] = alloc_pages_node(1, GFP_KERNEL | __GFP_THISNODE, 0);
+	do {
+		ASSERT_TRUE(t, alloc_pages_node(1, GFP_KERNEL | __GFP_THISNODE, 0) != NULL);
+		zone_snapshot(1, ZONE_NORMAL, &z);
+	} while (z.free_pages + z.pcp_pages > z.watermark[WMARK_HIGH] - 3 * STACK);
+	drain_all_pages();
+	flushes = event(1, PCP_FLUSH);
+
+	for (u32 i = 0; i < 5 * STACK; i++)
+		__free_pages(page[i], 0);
+	EXPECT_EQ(t, event(1, PCP_FLUSH) - flushes, 3);
+	EXPECT_EQ(t, list->nr_cold, 1);
+	EXPECT_EQ(t, list->nr_hot, STACK);
+	zone_snapshot(1, ZONE_NORMAL, &z);
+	EXPECT_EQ(t, z.free_pages, z.watermark[WMARK_HIGH]);
 	expect_check_clean(t);
 }
 
@@ -277,6 +350,30 @@ static void closed_lists_stay_empty(struct ktest *t)
 	expect_check_clean(t);
 }
 
+/*
+ * A drainer that may wait does so by the clock: an owner that the host does not run for a while comes
+ * back. One that never does is left out, and counted.
+ */
+static void a_lost_owner_is_waited_for_a_while(struct ktest *t)
+{
+	struct pcp_list *list;
+	u64 busy, start, ns;
+
+	host_machine_boot(&machine);
+	__free_pages(alloc_pages(GFP_KERNEL, 0), 0);
+	list = list_of(0, 2, 1);
+	busy = event(0, PCP_BUSY);
+	ASSERT_TRUE(t, pcp_own(list));
+	start = arch_timestamp();
+	EXPECT_EQ(t, drain_all_pages(), STACK);
+	ns = arch_timestamp_to_ns(arch_timestamp() - start);
+	EXPECT_MSG(t, ns >= 1500000000ull && ns < 30000000000ull, "waited %llu ns",
+		   (unsigned long long)ns);
+	EXPECT_EQ(t, event(0, PCP_BUSY), busy + 1);
+	pcp_disown(list);
+	expect_check_clean(t);
+}
+
 /* A CPU that nobody knew of at boot works without lists. */
 static void an_unknown_cpu_has_none(struct ktest *t)
 {
@@ -369,13 +466,16 @@ static const struct ktest_case cases[] = {
 	KTEST(capacities_follow_the_zone),
 	KTEST(refill_once_hit_often),
 	KTEST(last_freed_first_out),
-	KTEST(two_stacks_keep_the_zone_out),
+	KTEST(the_stack_longest_there_goes),
+	KTEST(a_full_stack_keeps_the_zone_out),
+	KTEST(a_short_zone_gets_them_back),
 	KTEST(large_orders_go_to_the_zone),
 	KTEST(an_owner_is_left_alone),
 	KTEST(a_drain_reaches_every_cpu),
 	KTEST(a_failing_request_gets_it_back),
 	KTEST(no_hoarding_near_the_marks),
 	KTEST(closed_lists_stay_empty),
+	KTEST(a_lost_owner_is_waited_for_a_while),
 	KTEST(an_unknown_cpu_has_none),
 	KTEST(misplaced_pages_are_counted),
 	KTEST(misuse_is_named),

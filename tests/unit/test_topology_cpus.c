@@ -23,8 +23,8 @@ static void boot_cpu_first_then_the_tables_order(struct ktest *t)
 		EXPECT_EQ(t, topology.cpus[i].apic_id, order[i]);
 		EXPECT_EQ(t, topology.cpus[i].nid, order[i] >= 32);
 	}
-	EXPECT(t, noted("1 CPUs of SRAT are not enabled in MADT (first: APIC id 18): left out"));
-	EXPECT(t, noted("MADT: 1 CPUs could be plugged in: left out"));
+	EXPECT(t, noted("1 CPU of SRAT not enabled in MADT (first: APIC id 18): left out"));
+	EXPECT(t, noted("MADT: 1 CPU could be plugged in: left out"));
 	EXPECT_EQ(t, notes.nr, 3); /* and no SLIT */
 }
 
@@ -40,7 +40,7 @@ static void cpus_that_srat_does_not_name(struct ktest *t)
 	EXPECT_EQ(t, topology.cpus[0].nid, 1);
 	EXPECT_EQ(t, topology.cpus[1].nid, 0);
 	EXPECT_EQ(t, topology.cpus[2].nid, 0);
-	EXPECT(t, noted("2 CPUs are not in SRAT (first: APIC id 7): put on node 0"));
+	EXPECT(t, noted("2 CPUs not in SRAT (first: APIC id 7): put on node 0"));
 }
 
 static void no_madt_is_the_boot_cpu_alone(struct ktest *t)
@@ -101,7 +101,7 @@ static void ids_above_254_are_left_out(struct ktest *t)
 	EXPECT_EQ(t, topology.nr_nodes, 3);
 	ASSERT_EQ(t, topology.nr_cpus, 2);
 	EXPECT_EQ(t, topology.cpus[1].apic_id, 254);
-	EXPECT(t, noted("2 CPUs have APIC ids above 254 (first: 255): left out"));
+	EXPECT(t, noted("2 CPUs with an APIC id above 254 (first: 255): left out"));
 	EXPECT(t, !noted("not in SRAT"));
 }
 
@@ -134,7 +134,7 @@ static void srat_may_name_a_cpu_twice(struct ktest *t)
 	build(t);
 	ASSERT_EQ(t, topology.nr_cpus, 3);
 	EXPECT_EQ(t, topology.cpus[2].nid, 1);
-	EXPECT(t, noted("SRAT names 1 CPUs more than once, in the same domain"));
+	EXPECT(t, noted("SRAT names 1 CPU more than once, in the same domain"));
 	EXPECT(t, noted("SRAT: APIC id 2 is in domains 1 and 0: the first counts"));
 	EXPECT_EQ(t, notes.nr, 3); /* and no SLIT */
 }
@@ -155,7 +155,7 @@ static void most_cpus_that_can_be(struct ktest *t)
 	EXPECT_EQ(t, topology.cpus[0].apic_id, 299);
 	EXPECT_EQ(t, topology.cpus[255].apic_id, 254);
 	EXPECT(t, noted("MADT: 5 CPUs more than fit"));
-	EXPECT(t, noted("44 CPUs have APIC ids above 254 (first: 255)"));
+	EXPECT(t, noted("44 CPUs with an APIC id above 254 (first: 255)"));
 }
 
 static const struct ktest_case cases[] = {

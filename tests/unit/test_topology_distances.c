@@ -23,8 +23,8 @@ static void slit_is_indexed_by_domain(struct ktest *t)
 	EXPECT_EQ(t, topology.distance[1][2], 34); /* 2 to 4 */
 	EXPECT_EQ(t, topology.distance[2][0], 51); /* 4 to 1 */
 	EXPECT_EQ(t, topology.distance[2][1], 52); /* 4 to 2 */
-	EXPECT(t, noted("SLIT: 2 of its 5 localities are no nodes: not used"));
-	EXPECT(t, noted("SLIT: 3 pairs are not symmetric (node 0 to 1: 22, back: 31): used so"));
+	EXPECT(t, noted("SLIT: 2 of its 5 localities without a node: not used"));
+	EXPECT(t, noted("SLIT: 3 pairs not symmetric (node 0 to 1: 22, back: 31): used so"));
 	EXPECT_EQ(t, notes.nr, 2);
 }
 
@@ -42,8 +42,8 @@ static void slit_smaller_than_srat(struct ktest *t)
 	EXPECT_EQ(t, topology.distance[0][2], 20);
 	EXPECT_EQ(t, topology.distance[2][1], 20);
 	EXPECT_EQ(t, topology.distance[2][2], 10);
-	EXPECT(t, noted("SLIT: 1 nodes are not in it"));
-	EXPECT(t, !noted("localities are no nodes"));
+	EXPECT(t, noted("SLIT: 1 node not in it"));
+	EXPECT(t, !noted("localities without a node"));
 }
 
 static void broken_slit_is_not_used_at_all(struct ktest *t)
@@ -107,7 +107,7 @@ static void unreachable_is_farthest(struct ktest *t)
 	distances(2, matrix);
 	build(t);
 	EXPECT_EQ(t, topology.distance[0][1], 255);
-	EXPECT(t, noted("SLIT: 2 distances are 255, not reachable: used as farthest"));
+	EXPECT(t, noted("SLIT: 2 distances of 255, not reachable: used as farthest"));
 }
 
 /* One machine's table says 1 locality and has room for 64: the rest is padding. */
@@ -122,7 +122,7 @@ static void bytes_after_the_matrix_are_said(struct ktest *t)
 	slit.bytes_unread = 63;
 	build(t);
 	EXPECT_EQ(t, topology.distance[0][0], 10);
-	EXPECT(t, noted("SLIT: 63 bytes after its 1 localities: not used"));
+	EXPECT(t, noted("SLIT: 63 bytes after its 1 locality: not used"));
 	EXPECT_EQ(t, notes.nr, 1);
 }
 
@@ -139,8 +139,9 @@ static void domains_above_255_are_not_in_it(struct ktest *t)
 	build(t);
 	EXPECT_EQ(t, topology.distance[0][1], 20);
 	EXPECT_EQ(t, topology.distance[1][1], 10);
-	EXPECT(t, noted("SLIT: 1 nodes are not in it"));
-	EXPECT(t, noted("SLIT: 300 of its 301 localities are no nodes"));
+	EXPECT(t, noted("SLIT: 1 node of a domain above 255: 20 away from all others"));
+	EXPECT(t, !noted("not in it"));
+	EXPECT(t, noted("SLIT: 299 of its 301 localities without a node"));
 }
 
 static const struct ktest_case cases[] = {

@@ -17,7 +17,7 @@ static void interleaved_nodes_keep_their_stripes(struct ktest *t)
 	ASSERT_EQ(t, topology.nr_ranges, 4);
 	for (u32 i = 0; i < 4; i++)
 		expect_range(t, i, (int)(i % 2), GiB(i), GiB(i + 1));
-	EXPECT(t, noted("2 nodes (first: 0) have others' memory between parts of theirs"));
+	EXPECT(t, noted("2 nodes (first: 0) with others' memory between the parts"));
 	EXPECT_EQ(t, notes.nr, 4); /* no SLIT, and CPU 0 is in neither table */
 
 	/* One stripe each is not interleaved. */
@@ -53,7 +53,7 @@ static void ranges_of_one_node_are_merged(struct ktest *t)
 	expect_range(t, 0, 0, 0, GiB(2));
 	expect_range(t, 1, 0, GiB(3), GiB(6));
 	expect_range(t, 2, 0, GiB(7), GiB(8));
-	EXPECT(t, noted("SRAT: 2 ranges overlap others of their own node: merged"));
+	EXPECT(t, noted("SRAT: 2 ranges across others of the same node: merged"));
 	EXPECT_EQ(t, notes.nr, 1);
 }
 
@@ -73,8 +73,21 @@ static void hotplug_counts_and_nonvolatile_does_not(struct ktest *t)
 	EXPECT_EQ(t, topology.nr_nodes, 1);
 	ASSERT_EQ(t, topology.nr_ranges, 1);
 	expect_range(t, 0, 0, 0, GiB(4));
-	EXPECT(t, noted("1 ranges are hot-pluggable"));
+	EXPECT(t, noted("1 hot-pluggable range"));
 	EXPECT(t, noted("of domain 1 is non-volatile: not used"));
+}
+
+/* A page cannot be shared: that two nodes meet in one is said. */
+static void edges_inside_a_page(struct ktest *t)
+{
+	tables_begin();
+	memory(0, 0, GiB(1));
+	memory(1, GiB(1), GiB(2) + 123);
+	memory(2, GiB(2) + 123, GiB(3));
+	build(t);
+	ASSERT_EQ(t, topology.nr_ranges, 3);
+	expect_range(t, 1, 1, GiB(1), GiB(2) + 123);
+	EXPECT(t, noted("SRAT: 2 ranges with an edge inside a page: it is the lower node's"));
 }
 
 /* Ends past 2^64 and starts past 2^52: cut, and left out. */
@@ -92,7 +105,7 @@ static void ranges_beyond_any_address(struct ktest *t)
 	ASSERT_EQ(t, topology.nr_ranges, 2);
 	expect_range(t, 0, 0, 0, limit - GiB(1));
 	expect_range(t, 1, 1, limit - GiB(1), limit);
-	EXPECT(t, noted("1 ranges go beyond any physical address: cut"));
+	EXPECT(t, noted("1 range beyond any physical address: cut"));
 	EXPECT(t, noted("of domain 2 is beyond any physical address"));
 	EXPECT(t, noted("of domain 3 is beyond any physical address"));
 }
@@ -161,7 +174,7 @@ static void range_inside_another_is_kept(struct ktest *t)
 	expect_range(t, 1, 1, GiB(1), GiB(2));
 	expect_range(t, 2, 0, GiB(2), GiB(4));
 	EXPECT(t, noted("[mem 0x40000000-0x7fffffff] is claimed by nodes 0 and 1: it is 1's"));
-	EXPECT(t, noted("1 nodes (first: 0) have others' memory"));
+	EXPECT(t, noted("1 node (first: 0) with others' memory"));
 }
 
 /*
@@ -215,7 +228,7 @@ static void chains_of_overlaps(struct ktest *t)
 	EXPECT(t, noted("[mem 0x40000000-0x7fffffff] is claimed by nodes 0 and 1 and others: it is "
 			"1's"));
 	EXPECT(t, noted("[mem 0x100000000-0x13fffffff] is claimed by nodes 0 and 2"));
-	EXPECT(t, noted("SRAT: 1 ranges overlap others of their own node: merged"));
+	EXPECT(t, noted("SRAT: 1 range across others of the same node: merged"));
 }
 
 /*
@@ -249,8 +262,8 @@ static void too_many_pieces_are_said(struct ktest *t)
 		memory(i % 2, MiB(i), MiB(600 - i));
 	build(t);
 	EXPECT_EQ(t, topology.nr_ranges, NUMA_MAX_RANGES);
-	EXPECT(t, noted("SRAT makes 87 ranges more than 512: they are in no range"));
-	EXPECT(t, noted("more pieces of memory are claimed more than once"));
+	EXPECT(t, noted("SRAT makes 87 ranges more than 512: in no range"));
+	EXPECT(t, noted("more: memory claimed more than once"));
 }
 
 /* --- Ranges and RAM -------------------------------------------------------------------------- */
@@ -327,6 +340,7 @@ static const struct ktest_case cases[] = {
 	KTEST(interleaved_nodes_keep_their_stripes),
 	KTEST(ranges_of_one_node_are_merged),
 	KTEST(hotplug_counts_and_nonvolatile_does_not),
+	KTEST(edges_inside_a_page),
 	KTEST(ranges_beyond_any_address),
 	KTEST(shorter_range_decides),
 	KTEST(equally_long_goes_to_the_lower),

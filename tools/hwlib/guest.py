@@ -23,6 +23,7 @@ from .ktap import Ktap
 
 SUCCESS, FAILURE, PANIC, TIMEOUT = 0, 1, 2, 124
 OUT_OF_TIME = "launch: out of time: an NMI asks the guest where it is"
+REBOOT = "reboot: the machine is reset"  # kernel/commands.c
 PR_SET_PDEATHSIG = 1
 LAST_WORDS_SECONDS = 5  # for a panic to be printed
 KILL_LIMIT_SECONDS = 20  # a process that was killed may still be waiting for a disk
@@ -129,6 +130,8 @@ def judge(status, output, ktap, limit_seconds):
         return PANIC, panic_message(output)
     if status == qemu.EXIT_FAILURE:
         return FAILURE, "the guest reports failure" + (f": {ktap.summary()}" if ktap else "")
+    if status == 0 and last_line(output) == REBOOT:
+        return FAILURE, "the guest was told to reboot, and a run boots once"
     if status == 0:
         return FAILURE, ("QEMU ended without a word from the guest (a triple fault does that); "
                          f"last line: {last_line(output)}")  # fmt: skip

@@ -57,12 +57,11 @@ def firmware_arguments(firmware, workdir):
 
 
 def command(topology, iso, workdir, *, qemu="qemu-system-x86_64", firmware="bios", accel="tcg",
-            cpu=None, machine=None, cmdline="", extra="", interactive=False, gdb=None):
-    """The arguments to run. Files that the run needs are written to workdir.
+            cpu=None, machine=None, cmdline="", extra="", interactive=False, gdb=None, trace=None):
+    """The arguments to run a topology. Files that the run needs are written to workdir.
 
-    With gdb, an argument for QEMU's -gdb, the guest waits for a debugger there."""
-    if not os.path.exists(iso):
-        raise SetupError(f"no {iso}: make iso")
+    With gdb, an argument for QEMU's -gdb, the guest waits for a debugger there. With trace, the name
+    of a file, that is what COM2 writes to; without, there is no COM2."""
     if not shutil.which(qemu):
         raise SetupError(f"no {qemu} (make doctor says how to get it)")
     args = [
@@ -72,6 +71,23 @@ def command(topology, iso, workdir, *, qemu="qemu-system-x86_64", firmware="bios
         "-cpu", cpu or topology.cpu,
         *topology.qemu_arguments(),
         *firmware_arguments(firmware, workdir),
+        *guest_arguments(iso, workdir, cmdline=cmdline, interactive=interactive),
+    ]  # fmt: skip
+    if trace:
+        args += ["-chardev", f"file,id=trace,path={quote(trace)}", "-serial", "chardev:trace"]
+    if gdb:
+        args += ["-S", "-gdb", gdb]
+    try:
+        return args + shlex.split(extra)
+    except ValueError as error:
+        raise SetupError(f"QEMUEXTRA is not a line of words ({error}): {extra}") from error
+
+
+def guest_arguments(iso, workdir, *, cmdline="", interactive=False):
+    """What every run has beside its machine: console, way out, medium, command line."""
+    if not os.path.exists(iso):
+        raise SetupError(f"no {iso}: make iso")
+    args = [
         # No default devices: each costs the firmware time, and none is used.
         "-nodefaults", "-display", "none",
         "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
@@ -87,9 +103,4 @@ def command(topology, iso, workdir, *, qemu="qemu-system-x86_64", firmware="bios
         path = Path(workdir) / "cmdline"
         path.write_text(cmdline, encoding="utf-8")
         args += ["-fw_cfg", f"name=opt/highwater/cmdline,file={quote(path)}"]
-    if gdb:
-        args += ["-S", "-gdb", gdb]
-    try:
-        return args + shlex.split(extra)
-    except ValueError as error:
-        raise SetupError(f"QEMUEXTRA is not a line of words ({error}): {extra}") from error
+    return args

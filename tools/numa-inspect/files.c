@@ -80,6 +80,7 @@ static char *read_file(const char *path, size_t *len)
 
 	*len = 0;
 	if (!file) {
+		fputs("numa-inspect: ", stderr);
 		perror(path);
 		return NULL;
 	}

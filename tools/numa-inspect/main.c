@@ -61,13 +61,14 @@ static bool bad_argument(const char *argument)
 
 static bool value_option(struct options *options, const char *name, const char *value)
 {
+	const char *text = value;
 	u64 id;
 
 	if (strcmp(name, "--ram") == 0) {
 		options->ram = value;
 		return add_ram(value) || bad_argument(value);
 	}
-	if (!take_number(&value, &id) || *value || id > 0xffffffffu)
+	if (!take_number(&text, &id) || *text || id > 0xffffffffu)
 		return bad_argument(value);
 	options->boot_apic_id = (s64)id;
 	return true;
@@ -109,6 +110,8 @@ int main(int argc, char **argv)
 	struct table_set set = {0};
 	int nr_files, code = 0;
 
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return fputs(usage, stdout) < 0;
 	if (!parse_arguments(&options, argc, argv, &nr_files))
 		return 1;
 	for (int i = 0; i < nr_files && code == 0; i++)

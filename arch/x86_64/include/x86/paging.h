@@ -25,9 +25,9 @@ struct paging_source {
 void paging_init(const struct paging_source *source);
 
 /*
- * Maps the physical range into the direct map, read-only: firmware tables that are no RAM.
- * Before paging_init() nothing is to be done below 4 GiB. Returns its address, or NULL
- * (address or size beyond what is mappable).
+ * Makes the physical range readable: firmware tables that are no RAM. Before paging_init() up to the
+ * next call, and no more than 16 MiB; after it for good, in the direct map. Returns its address, or
+ * NULL (address or size beyond what is mappable).
  */
 const void *paging_map_firmware(phys_addr_t base, u64 size_bytes);
 
@@ -40,7 +40,7 @@ volatile void *paging_map_device(phys_addr_t base, u64 size_bytes);
 
 /*
  * Backs the stack of a slot of the stack window with the pages at phys; returns its top. Any
- * context once there are more CPUs; panics if there is no memory for tables.
+ * context once there are more CPUs. 0: there is no memory for a table.
  */
 uintptr_t paging_map_stack(u32 slot, phys_addr_t phys);
 /*
@@ -48,6 +48,8 @@ uintptr_t paging_map_stack(u32 slot, phys_addr_t phys);
  * it. In a thread with interrupts on, as tlb_shootdown().
  */
 phys_addr_t paging_unmap_stack(u32 slot);
+/* The same of several, with one interrupt to the other CPUs. */
+void paging_unmap_stacks(const u32 *slots, u32 nr);
 
 /* Is addr inside the mapped stack of a slot? Its bounds then. */
 bool paging_stack_bounds(uintptr_t addr, uintptr_t *low, uintptr_t *top);

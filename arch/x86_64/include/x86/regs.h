@@ -53,6 +53,23 @@ static inline void write_cr4(u64 value)
 	__asm__ volatile("movq %0, %%cr4" : : "r"(value) : "memory");
 }
 
+/* Why there was a debug exception. Bits stay until they are cleared; some are always set. */
+#define DR6_STEP  (1UL << 14)
+#define DR6_CLEAR 0xffff0ff0UL
+
+static inline u64 read_dr6(void)
+{
+	u64 value;
+
+	__asm__ volatile("movq %%dr6, %0" : "=r"(value));
+	return value;
+}
+
+static inline void write_dr6(u64 value)
+{
+	__asm__ volatile("movq %0, %%dr6" : : "r"(value));
+}
+
 static inline void invlpg(uintptr_t virt)
 {
 	__asm__ volatile("invlpg (%0)" : : "r"(virt) : "memory");

@@ -1,0 +1,16 @@
+/* Between the files of the ways to end. */
+#ifndef KERNEL_CRASH_INTERNAL_H
+#define KERNEL_CRASH_INTERNAL_H
+
+/* crash_threads.c */
+void crash_sleep_irqs_off(void);
+void crash_sleep_no_preempt(void);
+void crash_sleep_interrupt(void);
+void crash_mutex_twice(void);
+void crash_mutex_foreign(void);
+void crash_exit_mutex(void);
+void crash_join_self(void);
+void crash_stack_thread(void);
+void crash_canary(void);
+
+#endif

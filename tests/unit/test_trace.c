@@ -1,0 +1,325 @@
+/*
+ * The trace rings: what is kept, in which order, what is lost, and what the allocator says into them.
+ */
+#include "host.h"
+
+#include <arch/cpu.h>
+#include <base/string.h>
+#include <mm/check.h>
+#include <mm/inspect.h>
+#include <mm/page_alloc.h>
+#include <mm/trace.h>
+
+#include "mm/pcp.h"
+
+#define SIZE 8
+
+static const struct host_machine machine = {
+	.ram = {{GiB(4), MiB(384), 0}, {GiB(8), MiB(384), 1}},
+	.nr_nodes = 2,
+	.nr_cpus = 4,
+	.cpu_nid = {0, 0, 1, 1},
+};
+
+static struct trace_record memory[4][1024], out[1024];
+
+static void start(u32 nr_records)
+{
+	for (u32 cpu = 0; cpu < ARRAY_SIZE(memory); cpu++)
+		trace_set_ring(cpu, memory[cpu], nr_records);
+	trace_switch(true);
+}
+
+static void note(u64 first, u64 nr)
+{
+	for (u64 id = first; id < first + nr; id++)
+		trace(TRACE_SCHED_WAKE, .id = id, .arg = id * 3);
+}
+
+/* --- The ring alone ------------------------------------------------------------------------- */
+
+static void off_means_nothing(struct ktest *t)
+{
+	trace_set_ring(0, memory[0], SIZE);
+	note(1, 3);
+	EXPECT_EQ(t, trace_read(0, out, SIZE), 0);
+	trace_switch(true);
+	trace_switch(true); /* is nothing new */
+	note(4, 1);
+	trace_switch(false);
+	note(5, 1);
+	ASSERT_EQ(t, trace_read(0, out, SIZE), 1);
+	EXPECT_EQ(t, out[0].id, 4);
+}
+
+static void a_record_is_all_that_was_said(struct ktest *t)
+{
+	u64 before = arch_timestamp();
+
+	start(SIZE);
+	host_cpu = 3;
+	trace(TRACE_PAGE_ALLOC, .id = 0x123456789a, .call_site = 0xffffffff80100001, .arg = 7,
+	      .gfp = GFP_KERNEL, .nid = 300, .order = 10, .zone = 2);
+	ASSERT_EQ(t, trace_read(3, out, SIZE), 1);
+	EXPECT(t, out[0].timestamp >= before && out[0].timestamp <= arch_timestamp());
+	EXPECT_EQ(t, out[0].id, 0x123456789a);
+	EXPECT_EQ(t, out[0].call_site, 0xffffffff80100001);
+	EXPECT_EQ(t, out[0].arg, 7);
+	EXPECT_EQ(t, out[0].gfp, GFP_KERNEL);
+	EXPECT_EQ(t, out[0].event, TRACE_PAGE_ALLOC);
+	EXPECT_EQ(t, out[0].cpu, 3);
+	EXPECT_EQ(t, out[0].nid, 300);
+	EXPECT_EQ(t, out[0].order, 10);
+	EXPECT_EQ(t, out[0].zone, 2);
+	EXPECT_EQ(t, out[0].sequence, 0);
+	EXPECT_EQ(t, trace_read(0, out, SIZE), 0); /* nobody else's */
+}
+
+/* Often around the ring, in pieces that do not divide it. */
+static void order_is_kept_around_the_end(struct ktest *t)
+{
+	u64 next = 0;
+
+	host_machine_boot(&machine);
+	start(SIZE);
+	for (u32 round = 0; round < 100; round++) {
+		note(round * 5, 5);
+		for (u32 left = 5; left > 0;) {
+			u32 nr = trace_read(0, out, MIN(left, 3u));
+
+			ASSERT_EQ(t, nr, MIN(left, 3u));
+			for (u32 i = 0; i < nr; i++, next++) {
+				EXPECT_EQ(t, out[i].id, next);
+				EXPECT_EQ(t, out[i].sequence, next);
+			}
+			left -= nr;
+		}
+	}
+	EXPECT_EQ(t, trace_lost(0), 0);
+	expect_check_clean(t);
+}
+
+/*
+ *	| 0 1 2 3 4 5 6 7 |  8 to 12 find it full; 0 and 1 are read, 13 finds room for two:
+ *	| L 13  2 ...   7 |  LOST says 5, and 13 is the fifth but one after it by sequence
+ */
+static void loss_is_counted_and_told(struct ktest *t)
+{
+	host_machine_boot(&machine);
+	start(SIZE);
+	note(0, 13);
+	EXPECT_EQ(t, trace_lost(0), 5);
+	EXPECT_EQ(t, trace_read(0, out, 2), 2);
+	note(13, 1);
+	ASSERT_EQ(t, trace_read(0, out, SIZE), SIZE);
+	for (u32 i = 0; i < 6; i++)
+		EXPECT_EQ(t, out[i].id, i + 2); /* what is old stays */
+	EXPECT_EQ(t, out[6].event, TRACE_LOST);
+	EXPECT_EQ(t, out[6].arg, 5);
+	EXPECT_EQ(t, out[6].sequence, 7 + 1 + 5);
+	EXPECT_EQ(t, out[7].id, 13);
+	EXPECT_EQ(t, out[7].sequence, 14);
+	expect_check_clean(t);
+}
+
+/* With room for one only, the record is lost as well: a gap is never without its TRACE_LOST. */
+static void room_for_one_is_not_enough_to_tell(struct ktest *t)
+{
+	host_machine_boot(&machine);
+	start(SIZE);
+	note(0, SIZE + 1);
+	trace_read(0, out, 1);
+	note(100, 1);
+	EXPECT_EQ(t, trace_lost(0), 2);
+	EXPECT_EQ(t, trace_read(0, out, SIZE), SIZE - 1);
+	note(101, 1);
+	ASSERT_EQ(t, trace_read(0, out, SIZE), 2);
+	EXPECT_EQ(t, out[0].arg, 2);
+	EXPECT_EQ(t, out[1].id, 101);
+	expect_check_clean(t);
+}
+
+static void what_was_read_can_be_seen_again(struct ktest *t)
+{
+	struct trace_record r;
+
+	start(SIZE);
+	note(0, 5);
+	trace_read(0, out, 5);
+	note(5, 6); /* the slots of 0, 1 and 2 have 8, 9 and 10 */
+	EXPECT(t, !trace_at(0, 2, &r));
+	EXPECT(t, trace_at(0, 4, &r) && r.id == 4);
+	EXPECT(t, trace_at(0, 10, &r) && r.id == 10);
+	EXPECT(t, !trace_at(0, 11, &r));
+	/* The oldest slot is the one that is written next: nobody may rely on it. */
+	EXPECT(t, !trace_at(0, 3, &r));
+	EXPECT(t, !trace_at(1, 0, &r));
+}
+
+static void every_event_has_a_name(struct ktest *t)
+{
+	for (u32 i = 0; i < NR_TRACE_EVENTS; i++) {
+		const char *name = trace_event_name((enum trace_event)i);
+
+		ASSERT_TRUE(t, name && name[0]);
+		for (u32 j = 0; j < i; j++)
+			EXPECT(t, strcmp(name, trace_event_name((enum trace_event)j)) != 0);
+	}
+	EXPECT_STREQ(t, trace_event_name(TRACE_SCHED_SWITCH), "sched_switch");
+	EXPECT_STREQ(t, trace_event_name(NR_TRACE_EVENTS), "unknown");
+}
+
+/* --- What the allocator says ---------------------------------------------------------------- */
+
+#define STACK 64 /* of order 0, as in test_pcp.c */
+
+/* The next record that is this event; NULL: none is. */
+static const struct trace_record *next_of(u32 *at, u32 nr, enum trace_event event)
+{
+	while (*at < nr)
+		if (out[(*at)++].event == event)
+			return &out[*at - 1];
+	return NULL;
+}
+
+/* After the lists have pages: a hit by rights. On another CPU and node than 0. */
+static void every_request_is_seen(struct ktest *t)
+{
+	struct page *page[3];
+	u32 nr, at = 0;
+
+	host_machine_boot(&machine);
+	host_cpu = 2;
+	__free_pages(alloc_pages(GFP_KERNEL, 1), 1);
+	start(1024);
+	for (u32 i = 0; i < 3; i++)
+		page[i] = alloc_pages(GFP_KERNEL, 1);
+	for (u32 i = 0; i < 3; i++)
+		__free_pages(page[i], 1);
+	trace_switch(false);
+	nr = trace_read(2, out, 1024);
+	EXPECT_EQ(t, nr, 6); /* and nothing else: no refill, no split */
+	for (u32 i = 0; i < 6; i++) {
+		const struct trace_record *r =
+			next_of(&at, nr, i < 3 ? TRACE_PAGE_ALLOC : TRACE_PAGE_FREE);
+
+		ASSERT_TRUE(t, r != NULL);
+		EXPECT_EQ(t, r->id, page_to_pfn(page[i % 3]));
+		EXPECT_EQ(t, r->order, 1);
+		EXPECT_EQ(t, r->nid, 1);
+		EXPECT_EQ(t, r->zone, ZONE_NORMAL);
+		EXPECT_EQ(t, r->cpu, 2);
+		EXPECT_EQ(t, r->gfp, i < 3 ? GFP_KERNEL : 0);
+		EXPECT(t, r->call_site != 0);
+	}
+	expect_check_clean(t);
+}
+
+/* The same pages in the same order as without tracing: the lists work as ever. */
+static void tracing_changes_nothing(struct ktest *t)
+{
+	pfn_t untraced[2 * STACK];
+	struct page *page[2 * STACK];
+	struct zone *zone;
+
+	host_machine_boot(&machine);
+	zone = zone_find(0, ZONE_NORMAL);
+	for (int traced = 0; traced < 2; traced++) {
+		u64 refills = zone->events[PCP_REFILL], flushes = zone->events[PCP_FLUSH];
+
+		if (traced)
+			start(1024);
+		for (u32 i = 0; i < 2 * STACK; i++) {
+			page[i] = alloc_pages(GFP_KERNEL, 0);
+			if (traced)
+				EXPECT_EQ(t, page_to_pfn(page[i]), untraced[i]);
+			untraced[i] = page_to_pfn(page[i]);
+		}
+		for (u32 i = 0; i < 2 * STACK; i++)
+			__free_pages(page[i], 0);
+		EXPECT_EQ(t, zone->events[PCP_REFILL] - refills, 2);
+		EXPECT_EQ(t, zone->events[PCP_FLUSH] - flushes, 0);
+		trace_switch(false);
+		drain_all_pages();
+	}
+	EXPECT_EQ(t, trace_read(0, out, 1024) > 4 * STACK, 1);
+	EXPECT_EQ(t, zone->pcp[0]->list[0].hit_limit, STACK);
+	EXPECT(t, zone->fast_mark != ~(u64)0);
+	expect_check_clean(t);
+}
+
+/* From empty lists: a block is split, the list is refilled, the request served. */
+static void the_long_way_is_seen_in_order(struct ktest *t)
+{
+	const struct trace_record *r;
+	struct page *page;
+	u32 nr, at = 0;
+
+	host_machine_boot(&machine);
+	start(1024);
+	page = alloc_pages(GFP_KERNEL, 0);
+	__free_pages(page, 0);
+	drain_all_pages();
+	trace_switch(false);
+	nr = trace_read(0, out, 1024);
+
+	r = next_of(&at, nr, TRACE_ZONE_SPLIT);
+	ASSERT_TRUE(t, r != NULL);
+	EXPECT(t, r->order > r->arg);
+	EXPECT_EQ(t, pfn_to_page(r->id)->nid, 0);
+	r = next_of(&at, nr, TRACE_PCP_REFILL);
+	ASSERT_TRUE(t, r != NULL);
+	EXPECT_EQ(t, r->arg, STACK);
+	EXPECT_EQ(t, r->order, 0);
+	ASSERT_TRUE(t, next_of(&at, nr, TRACE_PAGE_ALLOC) != NULL);
+	ASSERT_TRUE(t, next_of(&at, nr, TRACE_PAGE_FREE) != NULL);
+	r = next_of(&at, nr, TRACE_PCP_DRAIN);
+	ASSERT_TRUE(t, r != NULL);
+	EXPECT_EQ(t, r->arg, STACK);
+	/* One of the merges is of this page's block. */
+	do
+		r = next_of(&at, nr, TRACE_ZONE_MERGE);
+	while (r && r->id != ALIGN_DOWN(page_to_pfn(page), (pfn_t)1 << r->order));
+	ASSERT_TRUE(t, r != NULL);
+	EXPECT_EQ(t, r->arg, 0);
+	expect_check_clean(t);
+}
+
+static void large_blocks_and_failures(struct ktest *t)
+{
+	struct page *page;
+	u32 nr, at = 0;
+
+	host_machine_boot(&machine);
+	start(1024);
+	page = alloc_pages(GFP_KERNEL, 9);
+	__free_pages(page, 9);
+	EXPECT(t, alloc_pages_node(1, GFP_DMA | __GFP_NOWARN, 4) == NULL);
+	nr = trace_read(0, out, 1024);
+	EXPECT_EQ(t, next_of(&at, nr, TRACE_ZONE_SPLIT)->id, page_to_pfn(page));
+	EXPECT_EQ(t, next_of(&at, nr, TRACE_PAGE_ALLOC)->id, page_to_pfn(page));
+	EXPECT_EQ(t, next_of(&at, nr, TRACE_PAGE_FREE)->id, page_to_pfn(page));
+	EXPECT_EQ(t, next_of(&at, nr, TRACE_ZONE_MERGE)->order, 10);
+	ASSERT_TRUE(t, next_of(&at, nr, TRACE_PAGE_ALLOC_FAILED) != NULL);
+	EXPECT_EQ(t, out[at - 1].nid, 1);
+	EXPECT_EQ(t, out[at - 1].order, 4);
+	EXPECT_EQ(t, out[at - 1].zone, ZONE_DMA);
+	EXPECT_EQ(t, out[at - 1].gfp, GFP_DMA | __GFP_NOWARN);
+	EXPECT_EQ(t, at, nr);
+	expect_check_clean(t);
+}
+
+static const struct ktest_case cases[] = {
+	KTEST(off_means_nothing),
+	KTEST(a_record_is_all_that_was_said),
+	KTEST(order_is_kept_around_the_end),
+	KTEST(loss_is_counted_and_told),
+	KTEST(room_for_one_is_not_enough_to_tell),
+	KTEST(what_was_read_can_be_seen_again),
+	KTEST(every_event_has_a_name),
+	KTEST(every_request_is_seen),
+	KTEST(tracing_changes_nothing),
+	KTEST(the_long_way_is_seen_in_order),
+	KTEST(large_blocks_and_failures),
+};
+KTEST_SUITE(trace, cases);
