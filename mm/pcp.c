@@ -129,10 +129,30 @@ static void flush(struct zone *zone, struct pcp_list *list, struct page *stack, 
 
 /* --- Hot and cold --------------------------------------------------------------------------- */
 
+/*
+ * As list_add() and list_unlink(), but that each store is one for sure. Relaxed: the links are the
+ * owner's, but stand in struct pages, and who looks at a page from outside may read them meanwhile.
+ */
+static void link_cold(struct pcp_list *list, struct list_head *link)
+{
+	struct list_head *first = list->cold.next;
+
+	store_relaxed(&link->next, first);
+	store_relaxed(&link->prev, &list->cold);
+	store_relaxed(&first->prev, link);
+	store_relaxed(&list->cold.next, link);
+}
+
+static void unlink_cold(const struct list_head *link)
+{
+	store_relaxed(&link->next->prev, link->prev);
+	store_relaxed(&link->prev->next, link->next);
+}
+
 /* Of a list that has one. */
 static struct page *take_cold(struct pcp_list *list, struct list_head *link)
 {
-	list_unlink(link);
+	unlink_cold(link);
 	list->nr_cold--;
 	return list_entry(link, struct page, pcp_stack);
 }
@@ -164,7 +184,7 @@ static void make_hot_cold(struct zone *zone, struct pcp_list *list, unsigned int
 
 	for (u32 flushed = 0; flushed < 2 && list->nr_cold >= most; flushed++)
 		flush_oldest_cold(zone, list, order);
-	list_add(&list->hot->pcp_stack, &list->cold);
+	link_cold(list, &list->hot->pcp_stack);
 	list->nr_cold++;
 	list->hot = NULL;
 	list->nr_hot = 0;

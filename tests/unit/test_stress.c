@@ -42,7 +42,7 @@ static const struct host_machine narrow = {
 
 static struct stress *timed;
 static pthread_t timer;
-static bool timer_ends; /* atomic */
+static bool timer_ends, timer_ended; /* atomic */
 
 static void tick(void *arg)
 {
@@ -56,13 +56,14 @@ static void *run_timer(void *arg)
 		host_interrupt(cpu, tick, arg);
 		usleep(TIMER_US);
 	}
+	store_relaxed(&timer_ended, true);
 	return NULL;
 }
 
 static void begin_interrupts(struct stress *s)
 {
 	timed = s;
-	timer_ends = false;
+	timer_ends = timer_ended = false;
 	if (pthread_create(&timer, NULL, run_timer, timed) != 0)
 		os_panic("no thread");
 }
@@ -71,6 +72,9 @@ static void end_interrupts(struct stress *s)
 {
 	(void)s;
 	store_relaxed(&timer_ends, true);
+	/* Its last interrupt may be waiting for this very CPU. */
+	while (!load_relaxed(&timer_ended))
+		cpu_relax();
 	pthread_join(timer, NULL);
 }
 
@@ -161,13 +165,14 @@ static void *look_on(void *arg)
 		mm_set_min_free_kbytes(mm_min_free_kbytes());
 		__atomic_fetch_add(&looks, 1, __ATOMIC_RELAXED);
 	}
+	store_relaxed(&timer_ended, true);
 	return NULL;
 }
 
 static void begin_looking(struct stress *s)
 {
 	(void)s;
-	timer_ends = false;
+	timer_ends = timer_ended = false;
 	if (pthread_create(&timer, NULL, look_on, NULL) != 0)
 		os_panic("no thread");
 }
