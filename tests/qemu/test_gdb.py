@@ -206,7 +206,7 @@ def test_a_backtrace_goes_through_an_interrupt(start):
     frames = machine.gdb("hw-boot trap_dispatch", "bt")[1]
     names = re.findall(r"^#\d+ .*?(\w+) \(", frames, re.MULTILINE)
     assert names[:2] == ["trap_dispatch", "isr_common"]
-    assert "monitor" in names[2:]
+    assert names[2:] == ["machine_idle", "idle", "thread_begin"]  # the monitor sleeps
 
 
 # --- The figures --------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ def test_pages(start):
     assert f"pfn {pfn:#x} (8 bytes into a struct page)" in inside
 
     machine.ask("free all")
-    texts = machine.gdb(f"hw-page {pfn:#x}", "hw-page $rsp", "hw-page kmain",
+    texts = machine.gdb(f"hw-page {pfn:#x}", "hw-page areas[0]->stack_top - 8", "hw-page kmain",
                         "hw-page node_data[1]", "hw-page 0x100000 >> 12", "p (phys_addr_t)4096")
     assert "ALLOCATED" not in texts[0]
     assert "an address of the stack window" in texts[1] and "owner  STACKS" in texts[1]
