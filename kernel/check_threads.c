@@ -139,7 +139,7 @@ static void check_all_canaries(struct check_run *run)
 }
 
 const struct kernel_invariant thread_invariants[] = {
-	{"THREAD-1", "a runnable thread is on its CPU's queue exactly once, any other on none",
+	{"THREAD-1", "a runnable thread is on its CPU's queue once, any other on none",
 	 check_all_queues},
 	{"THREAD-2", "each CPU has one running thread, its current one, and an idle one",
 	 check_all_running},

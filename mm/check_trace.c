@@ -68,8 +68,7 @@ static void records_follow(struct check *c)
 }
 
 const struct invariant trace_invariants[] = {
-	{"TRACE-1", "the indices of each CPU's trace ring are no farther apart than it is large",
-	 .run = indices_are_sane},
+	{"TRACE-1", "each CPU's trace ring holds no more than its size", .run = indices_are_sane},
 	{"TRACE-2", "its records are its own, in order, and every gap is told of as lost",
 	 .run = records_follow},
 };
