@@ -42,7 +42,8 @@ def boot_cpus(build, request, log_path):
 
 def cpus(output):
     """What `cpus` says: number -> (apic id, node, heartbeat, state)."""
-    rows = re.findall(r"^ *(\d+) +(\d+) +(\d+) +(\d+)  .{16}  (.*)$", output, re.MULTILINE)
+    table = output.partition(" heartbeat  thread")[2].partition(" timer ")[0]
+    rows = re.findall(r"^ *(\d+) +(\d+) +(\d+) +(\d+)  .{16}  (.*)$", table, re.MULTILINE)
     return {int(cpu): (int(apic), int(node), int(beat), state)
             for cpu, apic, node, beat, state in rows}
 
