@@ -10,6 +10,7 @@
 /* Bundles before their parts, larger before smaller: gfp_format() takes the first that fits. */
 const struct gfp_name gfp_names[] = {
 	{"GFP_KERNEL", GFP_KERNEL},
+	{"GFP_NOIO", GFP_NOIO},
 	{"GFP_ATOMIC", GFP_ATOMIC},
 	{"GFP_NOWAIT", GFP_NOWAIT},
 	{"GFP_DMA", GFP_DMA},
@@ -17,12 +18,19 @@ const struct gfp_name gfp_names[] = {
 	{"__GFP_RECLAIM", __GFP_RECLAIM},
 	{"__GFP_DMA", __GFP_DMA},
 	{"__GFP_DMA32", __GFP_DMA32},
+	{"__GFP_MOVABLE", __GFP_MOVABLE},
+	{"__GFP_THISNODE", __GFP_THISNODE},
 	{"__GFP_HIGH", __GFP_HIGH},
+	{"__GFP_MEMALLOC", __GFP_MEMALLOC},
+	{"__GFP_NOMEMALLOC", __GFP_NOMEMALLOC},
 	{"__GFP_DIRECT_RECLAIM", __GFP_DIRECT_RECLAIM},
 	{"__GFP_KSWAPD_RECLAIM", __GFP_KSWAPD_RECLAIM},
-	{"__GFP_NOWARN", __GFP_NOWARN},
+	{"__GFP_IO", __GFP_IO},
+	{"__GFP_NORETRY", __GFP_NORETRY},
+	{"__GFP_RETRY_MAYFAIL", __GFP_RETRY_MAYFAIL},
+	{"__GFP_NOFAIL", __GFP_NOFAIL},
 	{"__GFP_ZERO", __GFP_ZERO},
-	{"__GFP_THISNODE", __GFP_THISNODE},
+	{"__GFP_NOWARN", __GFP_NOWARN},
 };
 const u32 nr_gfp_names = ARRAY_SIZE(gfp_names);
 
@@ -71,4 +79,22 @@ int gfp_parse(const char *text, gfp_t *gfp)
 	}
 	*gfp = flags;
 	return 0;
+}
+
+/* Two zones, two answers to the same question, or a promise that cannot be kept. */
+const char *gfp_contradiction(gfp_t gfp, unsigned int order)
+{
+	if ((gfp & __GFP_DMA) && (gfp & __GFP_DMA32))
+		return "__GFP_DMA with __GFP_DMA32";
+	if ((gfp & __GFP_NORETRY) && (gfp & __GFP_RETRY_MAYFAIL))
+		return "__GFP_NORETRY with __GFP_RETRY_MAYFAIL";
+	if (!(gfp & __GFP_NOFAIL))
+		return NULL;
+	if (gfp & __GFP_NORETRY)
+		return "__GFP_NOFAIL with __GFP_NORETRY";
+	if (gfp & __GFP_RETRY_MAYFAIL)
+		return "__GFP_NOFAIL with __GFP_RETRY_MAYFAIL";
+	if (!(gfp & __GFP_DIRECT_RECLAIM))
+		return "__GFP_NOFAIL without __GFP_DIRECT_RECLAIM";
+	return order > 1 ? "__GFP_NOFAIL above order 1" : NULL;
 }
