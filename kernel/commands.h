@@ -4,6 +4,7 @@
 
 #include <base/types.h>
 #include <kernel/printk.h>
+#include <mm/inspect.h>
 
 /*
  * What is wrong with a word of the command that is being run, with its place in the line. `word` is
@@ -41,6 +42,14 @@ int command_locks(int argc, char **argv);
 int command_buddyinfo(int argc, char **argv);
 int command_zoneinfo(int argc, char **argv);
 int command_meminfo(int argc, char **argv);
+
+/* report_vmstat.c */
+int command_vmstat(int argc, char **argv);
+int command_numastat(int argc, char **argv);
+/* "hw_" before the names of events that Linux does not have. */
+const char *zone_event_prefix(enum zone_event event);
+/* Stacks of CPUs and of threads. */
+u64 kernel_stack_pages(void);
 
 /* map_command.c, page_report.c, top.c */
 int command_map(int argc, char **argv);

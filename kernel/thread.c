@@ -272,6 +272,18 @@ u32 threads_nr_spares(void)
 	return nr;
 }
 
+u64 threads_stack_pages(void)
+{
+	u64 nr = 0;
+
+	spin_lock(&all_lock);
+	for (u32 i = 0; i < ARRAY_SIZE(slots_used); i++)
+		for (u64 left = slots_used[i]; left; left &= left - 1)
+			nr++;
+	spin_unlock(&all_lock);
+	return nr << STACK_ORDER;
+}
+
 /* --- Starting one ---------------------------------------------------------------------------- */
 
 static _Noreturn void thread_begin(void)

@@ -166,6 +166,7 @@ const char *zone_event_name(enum zone_event event)
 		[NUMA_HIT] = "numa_hit",
 		[NUMA_MISS] = "numa_miss",
 		[NUMA_FOREIGN] = "numa_foreign",
+		[NUMA_INTERLEAVE] = "numa_interleave",
 		[NUMA_LOCAL] = "numa_local",
 		[NUMA_OTHER] = "numa_other",
 	};

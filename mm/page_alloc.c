@@ -33,6 +33,7 @@
 #include "buddy.h"
 #include "memmap.h"
 #include "pcp.h"
+#include "vmstat.h"
 #include "watermark.h"
 
 /* --- Taking -------------------------------------------------------------------------------- */
@@ -74,7 +75,7 @@ static struct page *take_from_zone(struct zone *zone, const struct zone *preferr
 	struct page *page;
 
 	if (order <= PCP_MAX_ORDER) {
-		page = pcp_alloc(zone, order, ac->request_class, zone != preferred);
+		page = pcp_alloc(zone, order, ac->request_class, zone->nid != preferred->nid);
 		if (page)
 			return page;
 	}
@@ -146,6 +147,7 @@ static void report_failure(const struct alloc_context *ac, uintptr_t call_site)
 
 static __noinline void give_up(const struct alloc_context *ac, uintptr_t call_site)
 {
+	vmstat_count(VMSTAT_ALLOC_FAILED);
 	trace(TRACE_PAGE_ALLOC_FAILED, .call_site = call_site, .gfp = ac->gfp,
 	      .nid = (u16)ac->preferred_nid, .order = (u8)ac->order, .zone = (u8)ac->request_class);
 	if (!(ac->gfp & __GFP_NOWARN))
@@ -173,8 +175,10 @@ static bool request_is_valid(int nid, gfp_t gfp, unsigned int order, uintptr_t c
 		wrong = "no such node";
 	else if (gfp & ~__GFP_ALL)
 		wrong = "unknown gfp flag";
-	if (wrong)
+	if (wrong) {
+		vmstat_count(VMSTAT_ALLOC_REFUSED);
 		report_bad_request(wrong, nid, gfp, order, call_site);
+	}
 	return wrong == NULL;
 }
 
@@ -184,8 +188,15 @@ static struct page *take_slowly(const struct alloc_context *ac)
 	u32 alloc_flags = gfp_alloc_flags(ac->gfp);
 	struct page *page = take_from_zonelist(ac, WMARK_MIN, alloc_flags);
 
-	if (!page && drain_all_pages() > 0)
+	vmstat_count(VMSTAT_ALLOC_SLOW);
+	if (page) {
+		vmstat_count(VMSTAT_ALLOC_MIN);
+		return page;
+	}
+	if (drain_all_pages() > 0)
 		page = take_from_zonelist(ac, WMARK_MIN, alloc_flags);
+	if (page)
+		vmstat_count(VMSTAT_ALLOC_DRAINED);
 	return page;
 }
 

@@ -509,6 +509,7 @@ static void add_list(struct pcp_snapshot *out, struct pcp_list *list, unsigned i
 	u64 allocs = pcp_nr_allocs(list), frees = load_relaxed(&list->nr_frees);
 
 	out->pages += blocks << order;
+	out->batch_pages = MAX(out->batch_pages, (u64)load_relaxed(&list->capacity) << order);
 	out->capacity_pages += capacity << order;
 	out->allocs += allocs;
 	out->frees += frees;

@@ -37,7 +37,7 @@ struct pcp_list {
 	struct list_head cold; /* of the tops' page->pcp_stack, last filled first */
 	u64 nr_from_zone;      /* blocks taken from the zone, less those given back to it */
 	u64 nr_frees;          /* blocks that were freed to the list */
-	u64 nr_misplaced;      /* allocations for a request that preferred another zone */
+	u64 nr_misplaced;      /* allocations for a request that preferred another node */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct pcp_list) == 64, "one cache line");
@@ -162,7 +162,7 @@ static inline bool pcp_free_hit(struct zone *zone, struct page *page, unsigned i
 /*
  * The same with refill and flush. NULL / false: this CPU's lists are in use or closed, or the zone
  * has no more than its marks want; the caller goes to the zone. `misplaced`: the request preferred
- * another zone.
+ * another node.
  */
 struct page *pcp_alloc(struct zone *zone, unsigned int order, enum zone_type request_class,
 		       bool misplaced);

@@ -64,7 +64,7 @@ struct zone {
 	u64 nr_captured; /* in claimed blocks: in no count above, on no list */
 	u32 nonempty_orders;
 	struct free_area free_area[NR_ORDERS];
-	u64 events[NR_ZONE_EVENTS]; /* but WMARK_FAILED and NUMA_FOREIGN: atomic, no lock */
+	u64 events[NR_ZONE_EVENTS]; /* those counted without the lock are atomic */
 };
 
 /* A place to look for memory, in order of preference. */

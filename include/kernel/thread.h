@@ -48,6 +48,7 @@ void thread_join(struct thread *thread);
 /* Threads that have ended leave their memory to the next; gives it back to the allocator. May sleep. */
 void threads_release_spares(void);
 u32 threads_nr_spares(void);
+u64 threads_stack_pages(void); /* those of spares, too */
 /* As returning from the thread's function. No mutex may be held. */
 _Noreturn void thread_exit(void);
 

@@ -26,6 +26,7 @@ enum zone_event {
 	NUMA_HIT,          /* a request that preferred this node got it */
 	NUMA_MISS,         /* one that preferred another got this one */
 	NUMA_FOREIGN,      /* one that preferred this one got another */
+	NUMA_INTERLEAVE,   /* one that interleaving sent to this node got it */
 	NUMA_LOCAL,        /* one from a CPU of this node */
 	NUMA_OTHER,        /* one from a CPU of another node */
 	NR_ZONE_EVENTS
@@ -56,9 +57,10 @@ bool zone_snapshot_unlocked(int nid, enum zone_type type, struct zone_snapshot *
 /* A CPU's own lists of a zone. False: it has none. */
 struct pcp_snapshot {
 	u64 pages, capacity_pages; /* on the lists, and what they may hold; 0: closed */
+	u64 batch_pages;           /* that go from the zone to a list, or back, at a time */
 	u64 allocs, alloc_pages;   /* taken from them since boot: blocks, pages */
 	u64 frees, free_pages;     /* given to them */
-	u64 misplaced;             /* of the allocs: for a request that preferred another zone */
+	u64 misplaced;             /* of the allocs: for a request that preferred another node */
 };
 bool pcp_snapshot(int nid, enum zone_type type, u32 cpu, struct pcp_snapshot *out);
 
