@@ -141,9 +141,21 @@ static void reschedule(struct run_queue *rq)
 	trace(TRACE_SCHED_SWITCH, .id = next->id, .arg = previous->id);
 	/* Relaxed: a panic on another CPU may look; nobody else's business. */
 	store_relaxed(&this_cpu()->current, next);
+	store_relaxed(&this_cpu()->limited, load_relaxed(&next->task.limited));
 	switch_stacks(&previous->stack_pointer, next->stack_pointer);
 	/* Somebody has switched back: it is `previous` that runs, on the same CPU as ever. */
 	finish_switch(rq);
+}
+
+/* Under the lock that a switch is made under: the CPU's word is then of whoever runs there. */
+void sched_limits_changed(struct thread *thread)
+{
+	struct run_queue *rq = run_queue_of(thread->cpu);
+	unsigned long flags = spin_lock_irqsave(&rq->lock);
+
+	if (rq->current == thread)
+		store_relaxed(&cpu_area(thread->cpu)->limited, load_relaxed(&thread->task.limited));
+	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 void thread_yield(void)

@@ -23,6 +23,7 @@
 #include <base/string.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <mm/mempolicy.h>
 #include <mm/os.h>
 #include <mm/page_alloc.h>
 #include <x86/machine.h>
@@ -303,8 +304,7 @@ static struct thread *make(const char *name, u32 cpu, void (*fn)(void *arg), voi
 	set_up(thread, name, cpu);
 	thread->fn = fn;
 	thread->arg = arg;
-	thread->task.mems_allowed = os_current()->mems_allowed;
-	thread->task.mempolicy = os_current()->mempolicy;
+	task_inherit(&thread->task);
 	thread->canary = (u64 *)(thread->stack_top - STACK_BYTES);
 	*thread->canary = THREAD_CANARY;
 	thread->stack_pointer = switch_prepare(thread->stack_top, thread_begin);
