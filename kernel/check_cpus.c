@@ -151,8 +151,7 @@ static void check_descriptors(struct check_run *run)
 }
 
 const struct kernel_invariant cpu_invariants[] = {
-	{"CPU-1", "each CPU's GS base is its area, which names itself and its number",
-	 check_areas},
+	{"CPU-1", "each CPU's GS base is its area, which names itself and its number", check_areas},
 	{"CPU-2", "each CPU's area and stacks are of its own node if that has memory",
 	 check_own_node},
 	{"CPU-3", "each CPU's APIC has the id that topology and area give it", check_apic_ids},

@@ -48,7 +48,7 @@ struct map_print {
 	u32 order;                /* a cell is 1 << order pages */
 	u32 label_width;          /* digits of an address */
 	u64 counts[MAP_MAX_KEYS]; /* of all that was printed */
-	bool any_mixed;
+	bool any_cells, any_mixed;
 	struct screen line;
 	char text[LINE_TEXT_BYTES];
 };
@@ -118,6 +118,7 @@ static bool print_row(pfn_t start, pfn_t end)
 {
 	u64 cell_pages = (u64)1 << print.order;
 
+	print.any_cells = true;
 	line_start();
 	print_label(start);
 	for (pfn_t pfn = start; pfn < end; pfn += cell_pages) {
@@ -166,14 +167,17 @@ static void print_title(void)
 	const struct map_request *r = print.request;
 	char size[SIZE_TEXT_BYTES], cell[SIZE_TEXT_BYTES], row[SIZE_TEXT_BYTES];
 	u64 cell_bytes = (u64)PAGE_SIZE << print.order;
+	pfn_t cursor = r->start, ram, ram_end;
 
 	line_start();
-	screen_printf(&print.line, "0x%llx-0x%llx by %s: %s; a cell is %s, a row %s",
+	screen_printf(&print.line, "0x%llx-0x%llx by %s: %s",
 		      (unsigned long long)pfn_to_phys(r->start),
 		      (unsigned long long)pfn_to_phys(r->end), r->view->name,
-		      size_text(size, pfn_to_phys(r->end - r->start)),
-		      print.order ? size_text(cell, cell_bytes) : "one page",
-		      size_text(row, cell_bytes * MAP_COLUMNS));
+		      size_text(size, pfn_to_phys(r->end - r->start)));
+	if (map_next_ram(&cursor, r->end, &ram, &ram_end))
+		screen_printf(&print.line, "; a cell is %s, a row %s",
+			      print.order ? size_text(cell, cell_bytes) : "one page",
+			      size_text(row, cell_bytes * MAP_COLUMNS));
 	line_end();
 }
 
@@ -209,7 +213,7 @@ static void print_legend(void)
 	for (u32 i = 0; i < view->nr_keys; i++)
 		print_legend_entry(i);
 	line_end();
-	if (print.order == 0 && view->page_legend)
+	if (print.any_cells && print.order == 0 && view->page_legend)
 		kprintf("%s\n", view->page_legend);
 	if (print.any_mixed)
 		kprintf("lower case and ',': mixed, and most of the cell is this\n");

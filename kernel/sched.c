@@ -48,6 +48,7 @@
 #include <kernel/lockcheck.h>
 #include <kernel/panic.h>
 #include <mm/os.h>
+#include <mm/trace.h>
 #include <x86/smp.h>
 #include <x86/switch.h>
 #include <x86/time.h>
@@ -137,6 +138,7 @@ static void reschedule(struct run_queue *rq)
 	rq->nr_switches++;
 	rq->current = next;
 	rq->previous = previous;
+	trace(TRACE_SCHED_SWITCH, .id = next->id, .arg = previous->id);
 	/* Relaxed: a panic on another CPU may look; nobody else's business. */
 	store_relaxed(&this_cpu()->current, next);
 	switch_stacks(&previous->stack_pointer, next->stack_pointer);
@@ -213,6 +215,8 @@ static void end_sleep(struct run_queue *rq, struct thread *thread)
 	if (thread->deadline_ns)
 		list_del(&thread->sleep_link);
 	thread->deadline_ns = 0;
+	trace(TRACE_SCHED_WAKE, .id = thread->id, .arg = thread->cpu,
+	      .call_site = thread->wait_site);
 	make_runnable(rq, thread);
 }
 

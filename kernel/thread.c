@@ -340,8 +340,7 @@ void threads_start_idle(void)
 	struct thread *thread = make("idle/0", 0, idle, NULL);
 	unsigned long flags;
 
-	if (!thread)
-		panic("no memory for the boot CPU's idle thread");
+	ASSERT_MSG(thread, "no memory for the boot CPU's idle thread");
 	thread->idle = true;
 	register_first(thread);
 	flags = spin_lock_irqsave(&rq->lock);

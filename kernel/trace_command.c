@@ -76,6 +76,13 @@ static void print_record(const struct trace_record *r)
 		print_block(r);
 		kprintf(" from %llu\n", arg);
 		break;
+	case TRACE_SCHED_SWITCH:
+		kprintf(" thread %llu before %llu\n", (unsigned long long)r->id, arg);
+		break;
+	case TRACE_SCHED_WAKE:
+		kprintf(" thread %llu of %llu", (unsigned long long)r->id, arg);
+		print_caller(r);
+		break;
 	case TRACE_LOST:
 		kprintf(" %llu found the ring full\n", arg);
 		break;

@@ -89,21 +89,11 @@ static struct page *take_from_zone(struct zone *zone, const struct zone *preferr
 	return page;
 }
 
-/* The first zone that the request may use; NULL if the list has none. */
-static struct zone *preferred_zone(const struct alloc_context *ac)
-{
-	for (u32 i = 0; i < ac->zonelist->nr; i++) {
-		if (ac->zonelist->ref[i].zone->type <= ac->request_class)
-			return ac->zonelist->ref[i].zone;
-	}
-	return NULL;
-}
-
-/* One walk along the zonelist against one mark. */
+/* One walk along the zonelist against one mark. The first zone that the request may use is preferred. */
 static struct page *take_from_zonelist(const struct alloc_context *ac, enum zone_watermark mark,
 				       u32 alloc_flags)
 {
-	struct zone *preferred = preferred_zone(ac);
+	struct zone *preferred = NULL;
 
 	for (u32 i = 0; i < ac->zonelist->nr; i++) {
 		struct zone *zone = ac->zonelist->ref[i].zone;
@@ -111,6 +101,8 @@ static struct page *take_from_zonelist(const struct alloc_context *ac, enum zone
 
 		if (zone->type > ac->request_class)
 			continue;
+		if (!preferred)
+			preferred = zone;
 		if (!zone_watermark_ok(zone, ac->order, load_relaxed(&zone->watermark[mark]),
 				       ac->request_class, alloc_flags)) {
 			zone_count_atomic(zone, ZONE_WMARK_FAILED);

@@ -177,6 +177,7 @@ static void make_cold_hot(struct pcp_list *list)
  */
 static void make_hot_cold(struct zone *zone, struct pcp_list *list, unsigned int order)
 {
+	/* Relaxed: two hints. */
 	bool is_short =
 		load_relaxed(&zone->nr_free_pages) <= load_relaxed(&zone->watermark[WMARK_HIGH]);
 	u32 most = is_short ? 1 : list->max_cold;

@@ -130,7 +130,7 @@ void lowmem_reserve_compute(const struct zone *zone, u64 reserve[MAX_NR_ZONES])
 	}
 }
 
-/* Relaxed: the hit path takes it for a hint. */
+/* Relaxed: the hit path takes it for a hint, and the marks may be set anew meanwhile. */
 void fast_marks_setup(bool open)
 {
 	struct zone *zone;

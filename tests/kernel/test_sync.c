@@ -215,7 +215,7 @@ static void no_wake_is_lost(struct ktest *t)
 
 /* ---- Mutexes ---------------------------------------------------------------------------------- */
 
-#define TURNS 200
+#define TURNS 80
 
 struct guarded {
 	struct mutex mutex;

@@ -6,7 +6,9 @@
  */
 #include <base/string.h>
 #include <kernel/panic.h>
+#include <kernel/sync.h>
 #include <kernel/test.h>
+#include <kernel/thread.h>
 #include <kernel/trace_stream.h>
 #include <mm/check.h>
 #include <mm/inspect.h>
@@ -83,7 +85,7 @@ static void requests_leave_their_records(struct ktest *t)
 	for (u32 i = 0; i < NR_ORDERS_ASKED; i++)
 		give_here(take_here(orders[i]), orders[i]);
 	ASSERT_EQ(t, trace_start(), 0);
-	EXPECT_EQ(t, head_of(cpu), 0);
+	EXPECT_EQ(t, look(cpu, 0), 0);
 	for (u32 i = 0; i < NR_ORDERS_ASKED; i++)
 		ASSERT_TRUE(t, (page[i] = take_here(orders[i])) != NULL);
 	for (u32 i = 0; i < NR_ORDERS_ASKED; i++)
@@ -192,10 +194,56 @@ static void a_failure_is_recorded(struct ktest *t)
 	EXPECT_EQ(t, failures, 1);
 }
 
+static void wait_once(void *arg)
+{
+	wait_for_completion(arg, OS_WAIT_FOREVER);
+}
+
+/* How many records of the event about the thread the CPU has written. */
+static u32 nr_of(u32 cpu, enum trace_event event, u32 thread)
+{
+	struct trace_record r;
+	u64 head = head_of(cpu);
+	u32 nr = 0;
+
+	for (u64 i = 0; i < head; i++)
+		nr += trace_at(cpu, i, &r) && r.event == event && r.id == thread;
+	return nr;
+}
+
+/* A thread of the last CPU waits and is woken from here: who wakes and who switches each say so. */
+static void switches_and_wakes_are_recorded(struct ktest *t)
+{
+	struct completion go;
+	struct thread_info info;
+	struct thread *thread;
+	u32 cpu, last = 0;
+
+	if (trace_enabled)
+		SKIP(t, "tracing is on");
+	for_each_online_cpu(cpu)
+		last = cpu;
+	completion_init(&go, "traced");
+	ASSERT_EQ(t, trace_start(), 0);
+	thread = thread_start("traced", last, wait_once, &go);
+	if (EXPECT(t, thread != NULL)) {
+		do {
+			thread_sleep_ns(10000000);
+			for (u32 i = 0; thread_describe(i, &info); i++)
+				if (strcmp(info.name, "traced") == 0)
+					break;
+		} while (info.state != THREAD_SLEEPING);
+		complete(&go);
+		thread_join(thread);
+	}
+	EXPECT_EQ(t, trace_stop(), 0);
+	EXPECT(t, nr_of(last, TRACE_SCHED_SWITCH, info.id) >= 2);
+	EXPECT_EQ(t, nr_of(smp_processor_id(), TRACE_SCHED_WAKE, info.id), 1);
+}
+
 static const struct ktest_case cases[] = {
-	KTEST(requests_leave_their_records),
-	KTEST(off_is_silence),
-	KTEST(each_cpu_writes_its_own),
-	KTEST(a_failure_is_recorded),
+	KTEST(requests_leave_their_records),    KTEST(off_is_silence),
+	KTEST(each_cpu_writes_its_own),         KTEST(a_failure_is_recorded),
+	KTEST(switches_and_wakes_are_recorded),
 };
 KTEST_SUITE(trace_rings, cases);

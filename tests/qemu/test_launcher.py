@@ -238,8 +238,8 @@ def test_run_mode(launch):
 def test_an_open_quote_is_one_line():
     """What QEMUEXTRA cannot mean is said, and nothing is started."""
     environment = dict(os.environ, HIGHWATER_CMDLINE="", HIGHWATER_QEMUEXTRA='"-m 1G')
-    done = subprocess.run([sys.executable, "-B", str(ROOT / "tools" / "launch.py")], text=True,
-                          env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    done = subprocess.run([sys.executable, "-B", str(ROOT / "tools" / "launch.py"), "--run"],
+                          text=True, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=60, check=False)
     assert done.returncode == 1
     assert re.fullmatch(r"launch: QEMUEXTRA is not a line of words .*\n", done.stdout)

@@ -161,6 +161,13 @@ def test_map_of_one_page(console):
     assert re.fullmatch(r"[3-9X]f{7}|f{8}|Pp{7}", *freed.rows.values())
 
 
+def test_map_of_nothing(console):
+    """Where there is no RAM there are no cells, and nothing is said of them."""
+    assert console.ask("map 1T-2T").splitlines() == [
+        "0x10000000000-0x20000000000 by state: 1 TiB", "... 1 TiB of nothing",
+        "pages:  . 268435456 nothing"]
+
+
 def test_map_of_a_node(console):
     whole = Map(console.ask("map node=1 by=node"))
     assert whole.count == {"node 1": whole.pages}

@@ -102,7 +102,7 @@ class Session:
         if name == "sched_switch":
             return {"thread": record.id, "before": record.arg}
         if name == "sched_wake":
-            return {"thread": record.id}
+            return {"thread": record.id, "of": record.arg, "by": self.site(record)}
         if name == "lost":
             return {"records": record.arg}
         return {"id": record.id, "arg": record.arg}
