@@ -202,6 +202,48 @@ static void an_idle_cpu_is_told(struct ktest *t)
 	EXPECT(t, nr_cpus_online() > 0);
 }
 
+struct joins {
+	u32 nr, within_a_tick;
+};
+
+static void join_on_the_same_cpu(void *arg)
+{
+	struct joins *joins = arg;
+
+	for (u32 i = 0; i < 20; i++) {
+		struct place place;
+		struct thread *thread =
+			thread_start("short", smp_processor_id(), note_place, &place);
+		u64 ticks = load_relaxed(&this_cpu()->heartbeat);
+
+		if (!thread)
+			return;
+		thread_join(thread);
+		joins->nr++;
+		joins->within_a_tick += load_relaxed(&this_cpu()->heartbeat) == ticks;
+	}
+}
+
+/*
+ * The last to run ends, the CPU switches to its idle thread, and there the joiner is woken: it must
+ * run then, and not after the tick. Those that a tick hits by chance are few.
+ */
+static void who_joins_on_an_idle_cpu_goes_on_at_once(struct ktest *t)
+{
+	u32 cpu;
+
+	for_each_online_cpu(cpu) {
+		struct joins joins = {0};
+		struct thread *thread = thread_start("joins", cpu, join_on_the_same_cpu, &joins);
+
+		ASSERT_TRUE(t, thread != NULL);
+		thread_join(thread);
+		EXPECT_EQ(t, joins.nr, 20);
+		EXPECT_MSG(t, joins.within_a_tick >= 10, "CPU %u: %u of 20 within a tick", cpu,
+			   joins.within_a_tick);
+	}
+}
+
 struct spinner {
 	u64 turns; /* atomic */
 	bool stop; /* atomic */
@@ -487,6 +529,7 @@ static const struct ktest_case cases[] = {
 	KTEST(who_cannot_be_started_is_not),
 	KTEST(yield_is_round_robin),
 	KTEST(an_idle_cpu_is_told),
+	KTEST(who_joins_on_an_idle_cpu_goes_on_at_once),
 	KTEST(who_does_not_yield_is_preempted),
 	KTEST(preemption_waits_for_who_disables_it),
 	KTEST(sleep_lasts),
