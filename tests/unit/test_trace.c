@@ -11,6 +11,7 @@
 #include <mm/trace.h>
 
 #include "mm/pcp.h"
+#include "mm/watermark.h"
 
 #define SIZE 8
 
@@ -248,6 +249,41 @@ static void tracing_changes_nothing(struct ktest *t)
 	expect_check_clean(t);
 }
 
+/* As somebody who sets min_free_kbytes meanwhile. */
+static void new_marks_leave_the_hit_paths_closed(struct ktest *t)
+{
+	struct zone *zone;
+
+	host_machine_boot(&machine);
+	zone = zone_find(0, ZONE_NORMAL);
+	start(1024);
+	watermark_setup(512);
+	EXPECT_EQ(t, zone->fast_mark, ~(u64)0);
+	trace_switch(false);
+	EXPECT(t, zone->fast_mark != ~(u64)0);
+	EXPECT(t, zone->fast_mark > zone->watermark[WMARK_LOW]);
+}
+
+static void open_again(void *arg)
+{
+	(void)arg;
+	hit_paths_open();
+}
+
+static void close_twice(void *arg)
+{
+	(void)arg;
+	hit_paths_close();
+	hit_paths_close();
+}
+
+static void hit_paths_are_closed_by_one(struct ktest *t)
+{
+	host_machine_boot(&machine);
+	expect_panic(t, open_again, NULL, "hit paths open already");
+	expect_panic(t, close_twice, NULL, "hit paths closed already");
+}
+
 /* From empty lists: a block is split, the list is refilled, the request served. */
 static void the_long_way_is_seen_in_order(struct ktest *t)
 {
@@ -319,6 +355,8 @@ static const struct ktest_case cases[] = {
 	KTEST(every_event_has_a_name),
 	KTEST(every_request_is_seen),
 	KTEST(tracing_changes_nothing),
+	KTEST(new_marks_leave_the_hit_paths_closed),
+	KTEST(hit_paths_are_closed_by_one),
 	KTEST(the_long_way_is_seen_in_order),
 	KTEST(large_blocks_and_failures),
 };
