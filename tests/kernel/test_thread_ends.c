@@ -209,11 +209,59 @@ static void spares_are_used_again(struct ktest *t)
 	EXPECT_EQ(t, shootdowns_here(last), before + (last != smp_processor_id()));
 }
 
+/* ---- Who has nothing to start with ----------------------------------------------------------- */
+
+/* Stands in the block's first bytes. */
+struct taken {
+	struct taken *next;
+	unsigned int order;
+};
+
+#define MOST_PAGES (GiB(4) >> PAGE_SHIFT)
+
+/* All blocks of that order that there are for the asking. */
+static struct taken *take_all(unsigned int order, struct taken *list)
+{
+	struct taken *taken;
+
+	while ((taken = get_free_pages(GFP_KERNEL | __GFP_NOWARN, order))) {
+		*taken = (struct taken){list, order};
+		list = taken;
+	}
+	return list;
+}
+
+/* First there is a page for the thread and none for its stack, then neither. */
+static void without_memory_there_is_no_thread(struct ktest *t)
+{
+	u64 before = free_pages_in_all(), failed = 0;
+	struct taken *list = NULL, *next;
+	struct completion go;
+
+	if (before > MOST_PAGES) {
+		ktest_note(t, "not with so much memory: it would take minutes");
+		return;
+	}
+	completion_init(&go, "no memory");
+	for (unsigned int order = MAX_ORDER + 1; order-- > 0;) {
+		list = take_all(order, list);
+		if (order == 3 || order == 0)
+			failed += thread_start("hopeless", smp_processor_id(), wait, &go) == NULL;
+	}
+	for (; list; list = next) {
+		next = list->next;
+		free_pages(list, list->order);
+	}
+	EXPECT_EQ(t, failed, 2);
+	EXPECT_EQ(t, free_pages_in_all(), before);
+}
+
 static const struct ktest_case cases[] = {
 	KTEST(who_joins_on_an_idle_cpu_goes_on_at_once),
 	KTEST(what_ends_leaves_nothing),
 	KTEST(a_crowd_comes_and_goes),
 	KTEST(many_join_at_once),
 	KTEST(spares_are_used_again),
+	KTEST(without_memory_there_is_no_thread),
 };
 KTEST_SUITE(thread_ends, cases);

@@ -12,7 +12,7 @@
 #include <kernel/thread.h>
 #include <mm/numa.h>
 #include <mm/os_task.h>
-#include <mm/page_alloc.h>
+#include <mm/page.h>
 #include <x86/cpu_area.h>
 #include <x86/paging.h>
 #include <x86/smp.h>
