@@ -21,6 +21,8 @@
 #include <mm/inspect.h>
 #include <mm/os.h>
 #include <mm/page_alloc.h>
+#include <x86/apic.h>
+#include <x86/cpu_area.h>
 #include <x86/image.h>
 #include <x86/machine.h>
 #include <x86/serial.h>
@@ -32,6 +34,8 @@
 
 #define RFLAGS_TF     (1 << 8) /* an exception after the next instruction */
 #define DR7_EXECUTE_0 0x2ul    /* the breakpoint of DR0: at any instruction fetched there */
+
+#define NMI_WAIT_NS   200000000ull /* for all of them to be in it */
 
 static bool triple_fault_armed;
 
@@ -302,6 +306,24 @@ static void crash_panic_cpus(void)
 	smp_call_others(panic_here, NULL);
 }
 
+/*
+ * The panic is this CPU's already, so the others wait for it, and in an NMI another one does not reach
+ * them.
+ */
+static void crash_nmi_cpus(void)
+{
+	u64 start = arch_timestamp();
+	u32 cpu;
+
+	panic_own("never seen");
+	for_each_online_cpu(cpu)
+		if (cpu != smp_processor_id())
+			apic_send_nmi(cpu_apic_id(cpu));
+	while (arch_timestamp_to_ns(arch_timestamp() - start) < NMI_WAIT_NS)
+		cpu_relax();
+	panic("all others are in an NMI");
+}
+
 static void crash_hang_cpu(void)
 {
 	call_last_cpu(hang_here);
@@ -382,6 +404,8 @@ static const struct {
 	{"spin_forever", "a lock that the last CPU never gives back", crash_spin_forever},
 	{"panic_cpu", "a panic on the last CPU", crash_panic_cpu},
 	{"panic_cpus", "a panic on all CPUs but this, at the same time", crash_panic_cpus},
+	{"nmi_cpus", "a panic while all others are in an NMI that nobody has asked for",
+	 crash_nmi_cpus},
 	{"hang_cpu", "a loop with interrupts off on the last CPU", crash_hang_cpu},
 	{"hang_call", "a function that the last CPU does not get done", crash_hang_call},
 	{"stack_cpu", "recursion into the guard below the last CPU's stack", crash_stack_cpu},
