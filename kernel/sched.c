@@ -185,13 +185,19 @@ _Noreturn void sched_exit(void)
 
 /* --- Preemption ------------------------------------------------------------------------------- */
 
-/* At the end of an interrupt; see arch/x86_64/irq.c for when. */
+/*
+ * At the end of an interrupt; see arch/x86_64/irq.c for when. Who comes back finishes the switch to
+ * it, and may wake somebody by that, who joins the thread that has ended. For the idle thread there is
+ * no other occasion: it would halt, and the woken one wait for the next tick.
+ */
 void preempt_schedule_irq(void)
 {
 	struct run_queue *rq = this_run_queue();
 
-	spin_lock(&rq->lock);
-	reschedule(rq);
+	do {
+		spin_lock(&rq->lock);
+		reschedule(rq);
+	} while (preempt_is_due());
 }
 
 /* From preempt_enable(). Where a switch is not possible it stays wanted. */

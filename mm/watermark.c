@@ -152,8 +152,9 @@ void lowmem_reserve_compute(const struct zone *zone, u64 reserve[MAX_NR_ZONES])
 }
 
 /* Relaxed: the hit path takes it for a hint, and the marks may be set anew meanwhile. */
-void fast_marks_setup(bool open)
+void fast_marks_setup(void)
 {
+	bool open = hit_paths_are_open();
 	struct zone *zone;
 	int nid;
 
@@ -182,5 +183,5 @@ void watermark_setup(u64 min_free_kbytes)
 		for (u32 i = 0; i < MAX_NR_ZONES; i++)
 			store_relaxed(&zone->lowmem_reserve[i], reserve[i]);
 	}
-	fast_marks_setup(true);
+	fast_marks_setup();
 }

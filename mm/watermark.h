@@ -41,9 +41,9 @@ void watermark_setup(u64 min_free_kbytes);
 
 /*
  * Above which count of free pages the hit path takes a block without a question: the low mark with
- * all that the largest request of that path could mean. Closed: never.
+ * all that the largest request of that path could mean. While hit paths are closed: never.
  */
-void fast_marks_setup(bool open);
+void fast_marks_setup(void);
 
 /* sqrt(16 x lowmem kB) within 128 .. 262144. */
 u64 watermark_default_min_free_kbytes(u64 managed_pages);
