@@ -166,9 +166,10 @@ const char *zone_event_name(enum zone_event event)
 		[NUMA_HIT] = "numa_hit",
 		[NUMA_MISS] = "numa_miss",
 		[NUMA_FOREIGN] = "numa_foreign",
-		[NUMA_INTERLEAVE] = "numa_interleave",
 		[NUMA_LOCAL] = "numa_local",
 		[NUMA_OTHER] = "numa_other",
+		[NUMA_INTERLEAVE_HIT] = "numa_interleave",
+		[ZONE_RESERVE_TAKEN] = "reserve_taken",
 	};
 
 	_Static_assert(ARRAY_SIZE(names) == NR_ZONE_EVENTS, "every event has a name");

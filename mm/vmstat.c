@@ -14,7 +14,7 @@
  * allocate it is a sum of many moments, and exact when they rest.
  *
  * Names are Linux's where the meaning is (pgalloc_*, pgfree, allocstall_*, numa_*): pages for pgalloc
- * and pgfree, blocks for numa_*, requests for allocstall_*.
+ * and pgfree, blocks for numa_*, rounds for allocstall_*.
  */
 #include "vmstat.h"
 
@@ -31,19 +31,15 @@ static const char *const names[] = {
 	[VMSTAT_ALLOCSTALL_DMA] = "allocstall_dma",
 	[VMSTAT_ALLOCSTALL_DMA32] = "allocstall_dma32",
 	[VMSTAT_ALLOCSTALL_NORMAL] = "allocstall_normal",
-	[VMSTAT_ALLOC_SLOW] = "hw_alloc_slow",
-	[VMSTAT_WAKE_KSWAPD] = "hw_wake_kswapd",
+	[VMSTAT_ALLOC_WAKE_KSWAPD] = "hw_alloc_wake_kswapd",
 	[VMSTAT_ALLOC_MIN] = "hw_alloc_min",
 	[VMSTAT_ALLOC_NO_MARKS] = "hw_alloc_no_marks",
-	[VMSTAT_ALLOC_DRAINED] = "hw_alloc_drained",
-	[VMSTAT_ALLOC_RETRY] = "hw_alloc_retry",
+	[VMSTAT_ALLOC_AFTER_RECLAIM] = "hw_alloc_after_reclaim",
+	[VMSTAT_ALLOC_DRAIN] = "hw_alloc_drain",
+	[VMSTAT_ALLOC_AFTER_DRAIN] = "hw_alloc_after_drain",
+	[VMSTAT_ALLOC_OOM] = "hw_alloc_oom",
+	[VMSTAT_ALLOC_GIVE_UP] = "hw_alloc_give_up",
 	[VMSTAT_ALLOC_MEMS_MOVED] = "hw_alloc_mems_moved",
-	[VMSTAT_ALLOC_RESERVE] = "hw_alloc_reserve",
-	[VMSTAT_ALLOC_FAILED] = "hw_alloc_failed",
-	[VMSTAT_GAVE_UP_NONBLOCK] = "hw_gave_up_nonblock",
-	[VMSTAT_GAVE_UP_NORETRY] = "hw_gave_up_noretry",
-	[VMSTAT_GAVE_UP_COSTLY] = "hw_gave_up_costly",
-	[VMSTAT_GAVE_UP_NO_PROGRESS] = "hw_gave_up_no_progress",
 	[VMSTAT_ALLOC_REFUSED] = "hw_alloc_refused",
 	[VMSTAT_FAULT_INJECTED] = "hw_fault_injected",
 };
@@ -77,7 +73,7 @@ bool numa_figures(int nid, struct numa_figures *out)
 		out->hit += zone.events[NUMA_HIT];
 		out->miss += zone.events[NUMA_MISS];
 		out->foreign += zone.events[NUMA_FOREIGN];
-		out->interleave_hit += zone.events[NUMA_INTERLEAVE];
+		out->interleave_hit += zone.events[NUMA_INTERLEAVE_HIT];
 		out->local_node += zone.events[NUMA_LOCAL];
 		out->other_node += zone.events[NUMA_OTHER];
 	}

@@ -68,7 +68,7 @@ struct page {
 			u8 state; /* enum page_state */
 			u8 order; /* of the block that this page heads; stale in any other state */
 			u8 zone;  /* enum zone_type */
-			u8 marks; /* PAGE_MARK_*: none exists before the reserve does */
+			u8 marks; /* PAGE_MARK_*, of an ALLOCATED head; else 0 */
 			u16 nid;
 			u16 unused;
 		};
@@ -86,6 +86,14 @@ struct page {
 };
 
 _Static_assert(sizeof(struct page) == 64, "the memory map is one cache line a frame");
+
+/* Taken below the marks of its own request: it is for freeing memory, and for nobody else. */
+#define PAGE_MARK_RESERVE 1u
+
+static inline bool page_is_reserve(const struct page *page)
+{
+	return page->marks & PAGE_MARK_RESERVE;
+}
 
 static inline bool page_state_is_head(u8 state)
 {

@@ -12,24 +12,20 @@
 
 /* Linux's first, by its names; then our own, whose names begin with hw_. */
 enum vmstat_item {
-	VMSTAT_ALLOCSTALL_DMA,    /* a request of that class came to direct reclaim: one for each */
-	VMSTAT_ALLOCSTALL_DMA32,  /* zone type, in order */
+	VMSTAT_ALLOCSTALL_DMA,   /* rounds of direct reclaim, for requests of that class: one for */
+	VMSTAT_ALLOCSTALL_DMA32, /* each zone type, in order */
 	VMSTAT_ALLOCSTALL_NORMAL, /**/
-	VMSTAT_ALLOC_SLOW,        /* requests that no zone could serve above its low mark */
-	VMSTAT_WAKE_KSWAPD,       /* of them, such as may wake kswapd */
-	VMSTAT_ALLOC_MIN,         /* served above the min mark, less what urgency allows */
-	VMSTAT_ALLOC_NO_MARKS,    /* served without marks: entitled */
-	VMSTAT_ALLOC_DRAINED,     /* served after CPUs gave back the pages they keep */
-	VMSTAT_ALLOC_RETRY,       /* rounds of the slow path after the first */
-	VMSTAT_ALLOC_MEMS_MOVED,  /* of them, because the allowed nodes had changed meanwhile */
-	VMSTAT_ALLOC_RESERVE,     /* blocks marked: their own class would have failed the check */
-	VMSTAT_ALLOC_FAILED,      /* requests that got nothing */
-	VMSTAT_GAVE_UP_NONBLOCK,  /* of them: may not wait, */
-	VMSTAT_GAVE_UP_NORETRY,   /* __GFP_NORETRY, */
-	VMSTAT_GAVE_UP_COSTLY,    /* a costly order, */
-	VMSTAT_GAVE_UP_NO_PROGRESS, /* retries brought nothing */
-	VMSTAT_ALLOC_REFUSED,       /* bad requests: contradictory flags, no such order or node */
-	VMSTAT_FAULT_INJECTED,      /* requests that a rule made fail: not counted as failed */
+	VMSTAT_ALLOC_WAKE_KSWAPD, /* the other steps of the slow path, as begun: see mm/alloc_slow.c */
+	VMSTAT_ALLOC_MIN,         /**/
+	VMSTAT_ALLOC_NO_MARKS,    /**/
+	VMSTAT_ALLOC_AFTER_RECLAIM, /**/
+	VMSTAT_ALLOC_DRAIN,         /**/
+	VMSTAT_ALLOC_AFTER_DRAIN,   /**/
+	VMSTAT_ALLOC_OOM,           /**/
+	VMSTAT_ALLOC_GIVE_UP,       /* requests that got nothing */
+	VMSTAT_ALLOC_MEMS_MOVED, /* requests begun anew: the allowed nodes had changed meanwhile */
+	VMSTAT_ALLOC_REFUSED,    /* bad requests: contradictory flags, no such order or node */
+	VMSTAT_FAULT_INJECTED,   /* requests that a rule made fail: not counted as given up */
 	NR_VMSTAT_ITEMS
 };
 

@@ -55,7 +55,7 @@ static void figures_of_each_node(struct ktest *t)
 
 static void pages_and_steps(struct ktest *t)
 {
-	u64 refused = vmstat_read(VMSTAT_ALLOC_REFUSED), slow = vmstat_read(VMSTAT_ALLOC_SLOW);
+	u64 refused = vmstat_read(VMSTAT_ALLOC_REFUSED), slow = vmstat_read(VMSTAT_ALLOC_MIN);
 	struct vm_totals first, last;
 	struct page *page;
 
@@ -74,7 +74,7 @@ static void pages_and_steps(struct ktest *t)
 
 	EXPECT(t, alloc_pages(GFP_KERNEL, NR_ORDERS) == NULL);
 	EXPECT_EQ(t, vmstat_read(VMSTAT_ALLOC_REFUSED) - refused, 1);
-	EXPECT_EQ(t, vmstat_read(VMSTAT_ALLOC_SLOW) - slow, 0);
+	EXPECT_EQ(t, vmstat_read(VMSTAT_ALLOC_MIN) - slow, 0);
 }
 
 static const struct ktest_case cases[] = {
