@@ -62,6 +62,10 @@ const char *complete_top(u32 word, u32 i);
 int command_trace(int argc, char **argv);
 const char *complete_trace(u32 word, u32 i);
 
+/* fault_command.c */
+int command_fault(int argc, char **argv);
+const char *complete_fault(u32 word, u32 i);
+
 /* commands_memory.c */
 int command_alloc(int argc, char **argv);
 int command_free(int argc, char **argv);

@@ -31,6 +31,7 @@
 #include <mm/trace.h>
 
 #include "buddy.h"
+#include "fault_inject.h"
 #include "memmap.h"
 #include "pcp.h"
 #include "watermark.h"
@@ -53,6 +54,8 @@ static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int orde
 	struct page *page;
 
 	if (unlikely(!alloc_context_build(&ac, nid, gfp, order, policy, call_site)))
+		return NULL;
+	if (fault_injected(gfp, order, call_site))
 		return NULL;
 	page = alloc_by_context(&ac, nid, policy, call_site);
 	if (unlikely(!page))

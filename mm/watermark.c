@@ -152,9 +152,8 @@ void lowmem_reserve_compute(const struct zone *zone, u64 reserve[MAX_NR_ZONES])
 }
 
 /* Relaxed: the hit path takes it for a hint, and the marks may be set anew meanwhile. */
-void fast_marks_setup(void)
+static void set_fast_marks(bool open)
 {
-	bool open = hit_paths_are_open();
 	struct zone *zone;
 	int nid;
 
@@ -165,6 +164,23 @@ void fast_marks_setup(void)
 
 		store_relaxed(&zone->fast_mark, open ? mark : ~(u64)0);
 	}
+}
+
+/*
+ * Two may be at it at once, one of them because the hit paths have closed or opened since the other
+ * looked. Of two fences one comes first: if that is the fence of who changed it, the other sees the change
+ * when it looks again; else what the other has written is written over by who changed it.
+ */
+void fast_marks_setup(void)
+{
+	bool open;
+
+	do {
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		open = hit_paths_are_open();
+		set_fast_marks(open);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	} while (open != hit_paths_are_open());
 }
 
 void watermark_setup(u64 min_free_kbytes)

@@ -80,6 +80,8 @@ struct thread_info {
 };
 /* The i-th thread, by id; false past the end. Not in an interrupt. */
 bool thread_describe(u32 i, struct thread_info *out);
+/* Marks the thread of that id for a rule of fault injection; false: there is none. Any thread. */
+bool thread_mark_fault_rule(u32 id, u32 rule);
 const char *thread_state_name(enum thread_state state);
 
 /* For a panic, without locks: who runs on that CPU; whose stack this slot is. NULL: nobody known. */

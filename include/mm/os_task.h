@@ -27,6 +27,7 @@ struct os_task {
 	u32 mems_generation;               /* atomic: counts the changes of the cpuset */
 	const struct mempolicy *mempolicy; /* its own; NULL: local */
 	u32 last_interleaved;              /* its own: where the last interleaved request went */
+	u32 fault_rule;                    /* atomic, relaxed: whose mark it has; fault_inject.h */
 	bool limited;                      /* any of these is not as a new task has it */
 };
 
