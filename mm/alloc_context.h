@@ -15,6 +15,7 @@
 struct alloc_context {
 	gfp_t gfp;
 	unsigned int order;
+	enum block_type block_type;
 	int preferred_nid;
 	const struct zonelist *zonelist;
 	enum zone_type request_class; /* the highest zone it may use */

@@ -30,6 +30,7 @@
 #include <mm/os.h>
 #include <mm/trace.h>
 
+#include "block_type.h"
 #include "buddy.h"
 #include "memmap.h"
 #include "pcp.h"
@@ -74,12 +75,12 @@ static struct page *take_from_zone(struct zone *zone, const struct zone *preferr
 	struct page *page;
 
 	if (order <= PCP_MAX_ORDER) {
-		page = pcp_alloc(zone, order, ac->request_class, zone != preferred);
+		page = pcp_alloc(zone, order, ac->block_type, ac->request_class, zone != preferred);
 		if (page)
 			return page;
 	}
 	flags = spin_lock_irqsave(&zone->lock);
-	page = buddy_take_locked(zone, order);
+	page = buddy_take_locked(zone, order, ac->block_type);
 	if (page) {
 		zone_count_locked(zone, ZONE_ALLOC, 1);
 		zone_count_locked(zone, ZONE_ALLOC_PAGES, (u64)1 << order);
@@ -211,6 +212,7 @@ static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int orde
 	const struct alloc_context ac = {
 		.gfp = gfp,
 		.order = order,
+		.block_type = gfp_block_type(gfp),
 		.preferred_nid = nid,
 		.zonelist = &NODE_DATA(nid)->zonelist[kind],
 		.request_class = gfp_class(gfp),
@@ -248,7 +250,7 @@ static __always_inline struct page *alloc_hit(int nid, gfp_t gfp, unsigned int o
 	/* Relaxed: hints, as said above. */
 	if (unlikely(load_relaxed(&zone->nr_free_pages) <= load_relaxed(&zone->fast_mark)))
 		return NULL;
-	return pcp_alloc_hit(zone, order);
+	return pcp_alloc_hit(zone, pcp_index(order, gfp));
 }
 
 /* Who asked is looked up where it is needed: a hit then needs no stack frame. */
@@ -408,7 +410,7 @@ static __always_inline bool free_hit(struct page *page, unsigned int order)
 {
 	return likely(order <= PCP_MAX_ORDER && is_struct_page(page) &&
 		      page->head == PAGE_HEAD(PAGE_ALLOCATED, order)) &&
-	       pcp_free_hit(page_zone(page), page, order);
+	       pcp_free_hit(page_zone(page), page);
 }
 
 void __free_pages(struct page *page, unsigned int order)

@@ -30,7 +30,7 @@ static struct zone *boot_zone(struct ktest *t)
 
 static struct page *first_free(struct zone *zone, u32 order)
 {
-	return list_first_entry(&zone->free_area[order].list, struct page, free_link);
+	return list_first_entry(&zone->free_area[BLOCK_MOVABLE][order].list, struct page, free_link);
 }
 
 /* The invariants' data is constant to everyone else. */
@@ -155,7 +155,7 @@ static void buddy_1(struct ktest *t)
 
 static void buddy_2(struct ktest *t)
 {
-	boot_zone(t)->free_area[MAX_ORDER].nr_free--;
+	boot_zone(t)->free_area[BLOCK_MOVABLE][MAX_ORDER].nr_free--;
 	expect_check_finds(t, "BUDDY-2");
 }
 
@@ -203,12 +203,12 @@ static void buddy_3(struct ktest *t)
 
 	/* Two halves listed instead of the whole. */
 	list_del(&page->free_link);
-	zone->free_area[MAX_ORDER].nr_free--;
+	zone->free_area[BLOCK_MOVABLE][MAX_ORDER].nr_free--;
 	for (u32 half = 0; half < 2; half++) {
 		page[half * 512].state = PAGE_FREE;
 		page[half * 512].order = 9;
-		list_add(&page[half * 512].free_link, &zone->free_area[9].list);
-		zone->free_area[9].nr_free++;
+		list_add(&page[half * 512].free_link, &zone->free_area[BLOCK_MOVABLE][9].list);
+		zone->free_area[BLOCK_MOVABLE][9].nr_free++;
 	}
 	zone->nonempty_orders |= 1u << 9;
 	expect_check_finds(t, "BUDDY-3");
