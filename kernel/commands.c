@@ -98,7 +98,10 @@ static int command_crash(int argc, char **argv)
 	const char *name, *sentence;
 
 	if (argc == 2 && crash(argv[1]))
-		return 0; /* hardly ever */
+		return crash_is_to_come()
+			       ? 0
+			       : command_bad(argv[1],
+					     "it takes another CPU, or its guard is broken");
 	if (argc > 2)
 		return command_usage(argc, argv, 2);
 	if (argc == 2)

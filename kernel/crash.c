@@ -12,6 +12,7 @@
 #include <arch/irq.h>
 #include <arch/page.h>
 #include <arch/spinlock.h>
+#include <base/atomic.h>
 #include <base/string.h>
 #include <kernel/crash.h>
 #include <kernel/lockcheck.h>
@@ -21,17 +22,23 @@
 #include <mm/inspect.h>
 #include <mm/os.h>
 #include <mm/page_alloc.h>
+#include <x86/apic.h>
+#include <x86/cpu_area.h>
 #include <x86/image.h>
 #include <x86/machine.h>
 #include <x86/serial.h>
 #include <x86/smp.h>
+#include <x86/time.h>
 #include <x86/trap.h>
 
 #include "commands.h"
 #include "crash_internal.h"
 
-#define RFLAGS_TF     (1 << 8) /* an exception after the next instruction */
-#define DR7_EXECUTE_0 0x2ul    /* the breakpoint of DR0: at any instruction fetched there */
+#define RFLAGS_TF     (1 << 8)       /* an exception after the next instruction */
+#define DR7_EXECUTE_0 0x2ul          /* the breakpoint of DR0: at any instruction fetched there */
+#define TICK_WAIT_NS  10000000000ull /* for a tick of a CPU that the host may not run */
+
+#define NMI_WAIT_NS   200000000ull /* for all of them to be in it */
 
 static bool triple_fault_armed;
 
@@ -302,6 +309,24 @@ static void crash_panic_cpus(void)
 	smp_call_others(panic_here, NULL);
 }
 
+/*
+ * The panic is this CPU's already, so the others wait for it, and in an NMI another one does not reach
+ * them.
+ */
+static void crash_nmi_cpus(void)
+{
+	u64 start = arch_timestamp();
+	u32 cpu;
+
+	panic_own("never seen");
+	for_each_online_cpu(cpu)
+		if (cpu != smp_processor_id())
+			apic_send_nmi(cpu_apic_id(cpu));
+	while (arch_timestamp_to_ns(arch_timestamp() - start) < NMI_WAIT_NS)
+		cpu_relax();
+	panic("all others are in an NMI");
+}
+
 static void crash_hang_cpu(void)
 {
 	call_last_cpu(hang_here);
@@ -322,16 +347,43 @@ static void take_here(void *arg)
 	spin_lock_irqsave(arg);
 }
 
-static void take_and_release_here(void *arg)
+static u32 tick_cpu;
+static void (*in_tick)(void); /* atomic: to be called once, in a tick of that CPU */
+
+static void tick_once(void)
 {
-	spin_lock(arg);
-	spin_unlock(arg);
+	void (*fn)(void) = load_acquire(&in_tick);
+
+	if (!fn || smp_processor_id() != tick_cpu)
+		return;
+	tick_set_hook(NULL);
+	fn();
+	store_release(&in_tick, NULL);
+}
+
+/* A call between CPUs would be no interrupt where there is only one. */
+void crash_in_interrupt(void (*fn)(void))
+{
+	u64 start_ns = time_since_entry_ns();
+
+	tick_cpu = last_cpu();
+	store_release(&in_tick, fn); /* with whose tick it is */
+	tick_set_hook(tick_once);
+	irq_restore(RFLAGS_IF);
+	while (load_acquire(&in_tick) && time_since_entry_ns() - start_ns < TICK_WAIT_NS)
+		cpu_relax();
+}
+
+static void take_and_release_here(void)
+{
+	spin_lock(&first_lock);
+	spin_unlock(&first_lock);
 }
 
 static void crash_lock_irq(void)
 {
 	lockcheck_start();
-	call_last_cpu(take_and_release_here);
+	crash_in_interrupt(take_and_release_here);
 	spin_lock(&first_lock);
 }
 
@@ -382,6 +434,8 @@ static const struct {
 	{"spin_forever", "a lock that the last CPU never gives back", crash_spin_forever},
 	{"panic_cpu", "a panic on the last CPU", crash_panic_cpu},
 	{"panic_cpus", "a panic on all CPUs but this, at the same time", crash_panic_cpus},
+	{"nmi_cpus", "a panic while all others are in an NMI that nobody has asked for",
+	 crash_nmi_cpus},
 	{"hang_cpu", "a loop with interrupts off on the last CPU", crash_hang_cpu},
 	{"hang_call", "a function that the last CPU does not get done", crash_hang_call},
 	{"stack_cpu", "recursion into the guard below the last CPU's stack", crash_stack_cpu},
@@ -406,6 +460,11 @@ bool crash_describe(u32 i, const char **name, const char **sentence)
 	*name = kinds[i].name;
 	*sentence = kinds[i].sentence;
 	return true;
+}
+
+bool crash_is_to_come(void)
+{
+	return triple_fault_armed;
 }
 
 void crash_before_exit(void)

@@ -2,6 +2,9 @@
 #ifndef KERNEL_CRASH_INTERNAL_H
 #define KERNEL_CRASH_INTERNAL_H
 
+/* crash.c: in an interrupt of the last CPU, which may be the only one. */
+void crash_in_interrupt(void (*fn)(void));
+
 /* crash_threads.c */
 void crash_sleep_irqs_off(void);
 void crash_sleep_no_preempt(void);

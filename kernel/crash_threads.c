@@ -30,23 +30,17 @@ void crash_sleep_no_preempt(void)
 	mutex_lock(&mutex);
 }
 
-static void sleep_here(void *arg)
-{
-	struct completion *completion = arg;
-
-	wait_for_completion(completion, NS_PER_MS);
-}
-
-/* On the last CPU, which is this one if it is alone: then it is no interrupt, but they are off. */
-void crash_sleep_interrupt(void)
+static void sleep_here(void)
 {
 	struct completion completion;
-	u32 cpu, last = 0;
 
 	completion_init(&completion, "never");
-	for_each_online_cpu(cpu)
-		last = cpu;
-	smp_call(last, sleep_here, &completion);
+	wait_for_completion(&completion, NS_PER_MS);
+}
+
+void crash_sleep_interrupt(void)
+{
+	crash_in_interrupt(sleep_here);
 }
 
 void crash_mutex_twice(void)

@@ -60,6 +60,13 @@ struct os_task *os_current(void)
 	return current ? &current->task : &boot;
 }
 
+/* A task is a thread's, but for the one before there are threads. */
+void os_limits_changed(struct os_task *task)
+{
+	if (thread_current())
+		sched_limits_changed(container_of(task, struct thread, task));
+}
+
 bool os_in_interrupt(void)
 {
 	return in_interrupt();

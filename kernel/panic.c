@@ -173,8 +173,11 @@ static void print_other_cpus(u32 reported)
 	}
 }
 
-/* Another CPU is at it. It stops this one; should it be unable to, the end comes from here. */
-static _Noreturn void wait_to_be_stopped(void)
+/*
+ * Another CPU is at it. It stops this one, by NMI or, as this may be one, by asking; should it be unable
+ * to, the end comes from here. Without a frame, by NMI only.
+ */
+static _Noreturn void wait_to_be_stopped(const struct trap_frame *frame)
 {
 	u64 start = arch_timestamp();
 
@@ -182,12 +185,14 @@ static _Noreturn void wait_to_be_stopped(void)
 		if (turns >= STOPPED_WITHIN_TURNS &&
 		    arch_timestamp_to_ns(arch_timestamp() - start) >= STOPPED_WITHIN_NS)
 			machine_exit(EXIT_PANIC_CODE);
+		if (frame)
+			smp_stop_if_asked(frame);
 		cpu_relax();
 	}
 }
 
 /* Returns on the CPU that owns the panic, and on no other. */
-static void vpanic_own(const char *fmt, va_list args)
+static void vpanic_own(const struct trap_frame *frame, const char *fmt, va_list args)
 {
 	u32 me = smp_processor_id(), expected = NO_CPU;
 
@@ -198,7 +203,7 @@ static void vpanic_own(const char *fmt, va_list args)
 		return;
 	if (!also[me][0])
 		vsnprintf(also[me], sizeof(also[me]), fmt, args);
-	wait_to_be_stopped();
+	wait_to_be_stopped(frame);
 }
 
 void panic_own(const char *fmt, ...)
@@ -206,7 +211,7 @@ void panic_own(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vpanic_own(fmt, args);
+	vpanic_own(NULL, fmt, args);
 	va_end(args);
 }
 
@@ -272,7 +277,7 @@ _Noreturn void panic_at(const struct trap_frame *frame, const char *prefix, cons
 
 	irq_save();
 	va_copy(copy, args);
-	vpanic_own(fmt, copy);
+	vpanic_own(frame, fmt, copy);
 	va_end(copy);
 	before = depth++;
 	if (before == 0) {

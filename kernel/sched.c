@@ -141,9 +141,21 @@ static void reschedule(struct run_queue *rq)
 	trace(TRACE_SCHED_SWITCH, .id = next->id, .arg = previous->id);
 	/* Relaxed: a panic on another CPU may look; nobody else's business. */
 	store_relaxed(&this_cpu()->current, next);
+	store_relaxed(&this_cpu()->limited, load_relaxed(&next->task.limited));
 	switch_stacks(&previous->stack_pointer, next->stack_pointer);
 	/* Somebody has switched back: it is `previous` that runs, on the same CPU as ever. */
 	finish_switch(rq);
+}
+
+/* Under the lock that a switch is made under: the CPU's word is then of whoever runs there. */
+void sched_limits_changed(struct thread *thread)
+{
+	struct run_queue *rq = run_queue_of(thread->cpu);
+	unsigned long flags = spin_lock_irqsave(&rq->lock);
+
+	if (rq->current == thread)
+		store_relaxed(&cpu_area(thread->cpu)->limited, load_relaxed(&thread->task.limited));
+	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 void thread_yield(void)
@@ -173,13 +185,19 @@ _Noreturn void sched_exit(void)
 
 /* --- Preemption ------------------------------------------------------------------------------- */
 
-/* At the end of an interrupt; see arch/x86_64/irq.c for when. */
+/*
+ * At the end of an interrupt; see arch/x86_64/irq.c for when. Who comes back finishes the switch to
+ * it, and may wake somebody by that, who joins the thread that has ended. For the idle thread there is
+ * no other occasion: it would halt, and the woken one wait for the next tick.
+ */
 void preempt_schedule_irq(void)
 {
 	struct run_queue *rq = this_run_queue();
 
-	spin_lock(&rq->lock);
-	reschedule(rq);
+	do {
+		spin_lock(&rq->lock);
+		reschedule(rq);
+	} while (preempt_is_due());
 }
 
 /* From preempt_enable(). Where a switch is not possible it stays wanted. */

@@ -75,6 +75,8 @@ void sched_start(struct thread *thread);
 void sched_sleep(u64 deadline_ns, uintptr_t site);
 /* Any context. Under the lock of a wait queue, as a rule, which keeps the thread from going away. */
 void sched_wake(struct thread *thread);
+/* thread->task.limited has changed. Any context. */
+void sched_limits_changed(struct thread *thread);
 _Noreturn void sched_exit(void);
 /* The first thing a new thread does: it comes from nowhere, so it ends the switch itself. */
 void sched_finish_switch(void);

@@ -23,6 +23,7 @@
 #include <base/string.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <mm/mempolicy.h>
 #include <mm/os.h>
 #include <mm/page_alloc.h>
 #include <x86/machine.h>
@@ -34,6 +35,7 @@
 
 #define MAX_THREADS   1024
 #define MAX_SPARES    16
+#define RELEASE_BATCH (MAX_SPARES / 2)
 #define STACK_ORDER   3
 #define BITS_PER_WORD 64
 #define ALL_NODES     (~(nodemask_t)0)
@@ -220,14 +222,14 @@ static struct thread *take_spare(int nid)
 	return found;
 }
 
-/* Gives back all spares but the `keep` newest. */
-static void release_spares(u32 keep)
+/* Gives back of the spares beyond the `keep` newest a batch; false: there are none. */
+static bool release_spares(u32 keep)
 {
-	struct thread *batch[MAX_SPARES];
-	u32 slots[MAX_SPARES], nr = 0;
+	struct thread *batch[RELEASE_BATCH];
+	u32 slots[RELEASE_BATCH], nr = 0;
 
 	spin_lock(&all_lock);
-	while (nr_spares > keep && nr < MAX_SPARES) {
+	while (nr_spares > keep && nr < RELEASE_BATCH) {
 		batch[nr] = list_entry(spares.prev, struct thread, all_link);
 		slots[nr] = batch[nr]->stack_slot;
 		list_del(&batch[nr]->all_link);
@@ -236,10 +238,11 @@ static void release_spares(u32 keep)
 	}
 	spin_unlock(&all_lock);
 	if (nr == 0)
-		return;
+		return false;
 	paging_unmap_stacks(slots, nr);
 	for (u32 i = 0; i < nr; i++)
 		free_thread(batch[i]);
+	return true;
 }
 
 /* A thread that is dead and off its stack. */
@@ -250,16 +253,18 @@ static void become_spare(struct thread *thread)
 	spin_lock(&all_lock);
 	list_del(&thread->all_link);
 	list_add(&thread->all_link, &spares);
-	too_many = ++nr_spares == MAX_SPARES;
+	/* Or more: other threads may come here before this one has given back. */
+	too_many = ++nr_spares >= MAX_SPARES;
 	spin_unlock(&all_lock);
 	if (too_many)
-		release_spares(MAX_SPARES / 2);
+		release_spares(MAX_SPARES - RELEASE_BATCH);
 }
 
 void threads_release_spares(void)
 {
 	sched_might_sleep(os_call_site());
-	release_spares(0);
+	while (release_spares(0))
+		;
 }
 
 u32 threads_nr_spares(void)
@@ -303,8 +308,7 @@ static struct thread *make(const char *name, u32 cpu, void (*fn)(void *arg), voi
 	set_up(thread, name, cpu);
 	thread->fn = fn;
 	thread->arg = arg;
-	thread->task.mems_allowed = os_current()->mems_allowed;
-	thread->task.mempolicy = os_current()->mempolicy;
+	task_inherit(&thread->task);
 	thread->canary = (u64 *)(thread->stack_top - STACK_BYTES);
 	*thread->canary = THREAD_CANARY;
 	thread->stack_pointer = switch_prepare(thread->stack_top, thread_begin);

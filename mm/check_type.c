@@ -62,6 +62,9 @@ static void shared_pageblocks(struct check *c)
 			const struct page *first = pfn_to_page(pfn);
 			bool shared = nodes_meet(pfn);
 
+			/* RAM without a struct page is the business of PAGE-1. */
+			if (!pfn_valid(pfn))
+				continue;
 			c->report->items++;
 			if (first->pageblock_shared != shared ||
 			    first->pageblock_type >= NR_BLOCK_TYPES ||

@@ -175,6 +175,8 @@ const char *zone_event_name(enum zone_event event)
 		[NUMA_FOREIGN] = "numa_foreign",
 		[NUMA_LOCAL] = "numa_local",
 		[NUMA_OTHER] = "numa_other",
+		[NUMA_INTERLEAVE_HIT] = "interleave_hit",
+		[ZONE_RESERVE_TAKEN] = "reserve_taken",
 	};
 
 	_Static_assert(ARRAY_SIZE(names) == NR_ZONE_EVENTS, "every event has a name");

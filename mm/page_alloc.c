@@ -38,158 +38,6 @@
 
 /* --- Taking -------------------------------------------------------------------------------- */
 
-static enum zone_type gfp_class(gfp_t gfp)
-{
-	if (gfp & __GFP_DMA)
-		return ZONE_DMA;
-	return gfp & __GFP_DMA32 ? ZONE_DMA32 : ZONE_NORMAL;
-}
-
-/* How far below the min mark the request may go. */
-static u32 gfp_alloc_flags(gfp_t gfp)
-{
-	u32 flags = 0;
-
-	if (gfp & __GFP_HIGH)
-		flags |= ALLOC_MIN_RESERVE;
-	if (!(gfp & __GFP_DIRECT_RECLAIM))
-		flags |= ALLOC_NON_BLOCK;
-	return flags;
-}
-
-/* Linux's NUMA statistics: did the request get the node it preferred, and is it the CPU's own? */
-static void count_placement_locked(struct zone *zone, const struct zone *preferred)
-{
-	bool local = zone->nid == cpu_to_node(smp_processor_id());
-
-	zone_count_locked(zone, zone->nid == preferred->nid ? NUMA_HIT : NUMA_MISS, 1);
-	zone_count_locked(zone, local ? NUMA_LOCAL : NUMA_OTHER, 1);
-}
-
-/* Takes a block from this zone, marks or not; NULL if it has none that large. */
-static struct page *take_from_zone(struct zone *zone, const struct zone *preferred,
-				   const struct alloc_context *ac)
-{
-	unsigned int order = ac->order;
-	unsigned long flags;
-	struct page *page;
-
-	if (order <= PCP_MAX_ORDER) {
-		page = pcp_alloc(zone, order, ac->block_type, ac->request_class, zone != preferred);
-		if (page)
-			return page;
-	}
-	flags = spin_lock_irqsave(&zone->lock);
-	page = buddy_take_locked(zone, order, ac->block_type);
-	if (page) {
-		zone_count_locked(zone, ZONE_ALLOC, 1);
-		zone_count_locked(zone, ZONE_ALLOC_PAGES, (u64)1 << order);
-		count_placement_locked(zone, preferred);
-	}
-	spin_unlock_irqrestore(&zone->lock, flags);
-	return page;
-}
-
-/* One walk along the zonelist against one mark. The first zone that the request may use is preferred. */
-static struct page *take_from_zonelist(const struct alloc_context *ac, enum zone_watermark mark,
-				       u32 alloc_flags)
-{
-	struct zone *preferred = NULL;
-
-	for (u32 i = 0; i < ac->zonelist->nr; i++) {
-		struct zone *zone = ac->zonelist->ref[i].zone;
-		struct page *page;
-
-		if (zone->type > ac->request_class)
-			continue;
-		if (!preferred)
-			preferred = zone;
-		if (!zone_watermark_ok(zone, ac->order, load_relaxed(&zone->watermark[mark]),
-				       ac->request_class, alloc_flags)) {
-			zone_count_atomic(zone, ZONE_WMARK_FAILED);
-			continue;
-		}
-		page = take_from_zone(zone, preferred, ac);
-		if (page) {
-			if (zone->nid != preferred->nid)
-				zone_count_atomic(preferred, NUMA_FOREIGN);
-			return page;
-		}
-	}
-	return NULL;
-}
-
-/* One line for the request, one for each zone it could have used. */
-static void report_failure(const struct alloc_context *ac, uintptr_t call_site)
-{
-	char gfp_text[96], caller[OS_CALLER_BYTES];
-
-	gfp_format(ac->gfp, gfp_text, sizeof(gfp_text));
-	os_describe_caller(call_site, caller, sizeof(caller));
-	os_log(OS_LOG_WARN, "mm", "allocation failed: order %u, %s, from node %d, by %s", ac->order,
-	       gfp_text, ac->preferred_nid, caller);
-	for (u32 i = 0; i < ac->zonelist->nr; i++) {
-		const struct zone *zone = ac->zonelist->ref[i].zone;
-		u32 orders = load_relaxed(&zone->nonempty_orders);
-
-		if (zone->type > ac->request_class)
-			continue;
-		/* Relaxed: figures for people, read without the lock. */
-		os_log(OS_LOG_WARN, "mm",
-		       "  node %d %s: free %llu, min %llu, reserve %llu, largest order %d",
-		       zone->nid, zone_type_name(zone->type),
-		       (unsigned long long)load_relaxed(&zone->nr_free_pages),
-		       (unsigned long long)load_relaxed(&zone->watermark[WMARK_MIN]),
-		       (unsigned long long)load_relaxed(&zone->lowmem_reserve[ac->request_class]),
-		       orders ? 31 - __builtin_clz(orders) : -1);
-	}
-}
-
-static __noinline void give_up(const struct alloc_context *ac, uintptr_t call_site)
-{
-	trace(TRACE_PAGE_ALLOC_FAILED, .call_site = call_site, .gfp = ac->gfp,
-	      .nid = (u16)ac->preferred_nid, .order = (u8)ac->order, .zone = (u8)ac->request_class);
-	if (!(ac->gfp & __GFP_NOWARN))
-		report_failure(ac, call_site);
-}
-
-static __noinline void report_bad_request(const char *wrong, int nid, gfp_t gfp, unsigned int order,
-					  uintptr_t call_site)
-{
-	char caller[OS_CALLER_BYTES];
-
-	os_describe_caller(call_site, caller, sizeof(caller));
-	os_log(OS_LOG_ERR, "mm", "bad request: %s (node %d, gfp 0x%x, order %u, by %s)", wrong, nid,
-	       gfp, order, caller);
-}
-
-/* Everything a caller can get wrong, in one line each. */
-static bool request_is_valid(int nid, gfp_t gfp, unsigned int order, uintptr_t call_site)
-{
-	const char *wrong = NULL;
-
-	if (order > MAX_ORDER)
-		wrong = "order above 10";
-	else if (nid < 0 || nid >= MAX_NUMNODES || NODE_DATA(nid) == NULL)
-		wrong = "no such node";
-	else if (gfp & ~__GFP_ALL)
-		wrong = "unknown gfp flag";
-	if (wrong)
-		report_bad_request(wrong, nid, gfp, order, call_site);
-	return wrong == NULL;
-}
-
-/* Below the low mark: as deep as the request may go, then what the CPUs have put aside. */
-static struct page *take_slowly(const struct alloc_context *ac)
-{
-	u32 alloc_flags = gfp_alloc_flags(ac->gfp);
-	struct page *page = take_from_zonelist(ac, WMARK_MIN, alloc_flags);
-
-	if (!page && drain_all_pages() > 0)
-		page = take_from_zonelist(ac, WMARK_MIN, alloc_flags);
-	return page;
-}
-
 /* Out of line, so that the caller pays one look at trace_enabled. */
 static __noinline void trace_alloc(const struct page *page, unsigned int order, gfp_t gfp,
 				   uintptr_t call_site)
@@ -198,33 +46,18 @@ static __noinline void trace_alloc(const struct page *page, unsigned int order, 
 	      .nid = page->nid, .order = (u8)order, .zone = page->zone);
 }
 
+/* A request that the hit path has not served: its whole way. `policy` NULL: the task's. */
 static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int order,
-					   uintptr_t call_site)
+					   const struct mempolicy *policy, uintptr_t call_site)
 {
-	enum zonelist_kind kind = gfp & __GFP_THISNODE ? ZONELIST_THISNODE : ZONELIST_FALLBACK;
+	struct alloc_context ac;
 	struct page *page;
 
-	if (nid == NUMA_NO_NODE)
-		nid = cpu_to_node(smp_processor_id());
-	if (unlikely(!request_is_valid(nid, gfp, order, call_site)))
+	if (unlikely(!alloc_context_build(&ac, nid, gfp, order, policy, call_site)))
 		return NULL;
-
-	const struct alloc_context ac = {
-		.gfp = gfp,
-		.order = order,
-		.block_type = gfp_block_type(gfp),
-		.preferred_nid = nid,
-		.zonelist = &NODE_DATA(nid)->zonelist[kind],
-		.request_class = gfp_class(gfp),
-	};
-
-	page = take_from_zonelist(&ac, WMARK_LOW, 0);
+	page = alloc_by_context(&ac, nid, policy, call_site);
 	if (unlikely(!page))
-		page = take_slowly(&ac);
-	if (unlikely(!page)) {
-		give_up(&ac, call_site);
 		return NULL;
-	}
 	if (unlikely(load_relaxed(&trace_enabled)))
 		trace_alloc(page, order, gfp, call_site);
 	if (gfp & __GFP_ZERO)
@@ -232,8 +65,13 @@ static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int orde
 	return page;
 }
 
-/* Flags that ask for nothing that the hit path would have to do or look at. */
-#define GFP_HIT_PATH (__GFP_ALL & ~(__GFP_DMA | __GFP_DMA32 | __GFP_THISNODE | __GFP_ZERO))
+/*
+ * Flags that ask for nothing that the hit path would have to do or look at. The last two are rare, and
+ * without them no contradiction comes this way.
+ */
+#define GFP_HIT_PATH                                                                          \
+	(__GFP_ALL & ~(__GFP_DMA | __GFP_DMA32 | __GFP_THISNODE | __GFP_ZERO | __GFP_NOFAIL | \
+		       __GFP_RETRY_MAYFAIL))
 
 /*
  * The hit path: what nearly every request takes. No lock, interrupts stay on. NULL decides nothing:
@@ -245,6 +83,8 @@ static __always_inline struct page *alloc_hit(int nid, gfp_t gfp, unsigned int o
 	struct zone *zone;
 
 	if (unlikely(order > PCP_MAX_ORDER || gfp & ~GFP_HIT_PATH || (u32)nid >= MAX_NUMNODES))
+		return NULL;
+	if (unlikely(this_task_is_limited()))
 		return NULL;
 	zone = first_zone[nid];
 	/* Relaxed: hints, as said above. */
@@ -258,7 +98,7 @@ struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 {
 	struct page *page = alloc_hit(nid, gfp, order);
 
-	return likely(page) ? page : alloc_block(nid, gfp, order, os_call_site());
+	return likely(page) ? page : alloc_block(nid, gfp, order, NULL, os_call_site());
 }
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
@@ -266,7 +106,12 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order)
 	int nid = cpu_to_node(smp_processor_id());
 	struct page *page = alloc_hit(nid, gfp, order);
 
-	return likely(page) ? page : alloc_block(nid, gfp, order, os_call_site());
+	return likely(page) ? page : alloc_block(NUMA_NO_NODE, gfp, order, NULL, os_call_site());
+}
+
+struct page *alloc_pages_policy(const struct mempolicy *policy, gfp_t gfp, unsigned int order)
+{
+	return alloc_block(NUMA_NO_NODE, gfp, order, policy, os_call_site());
 }
 
 void *get_free_pages(gfp_t gfp, unsigned int order)
@@ -275,7 +120,7 @@ void *get_free_pages(gfp_t gfp, unsigned int order)
 	struct page *page = alloc_hit(nid, gfp, order);
 
 	if (unlikely(!page))
-		page = alloc_block(nid, gfp, order, os_call_site());
+		page = alloc_block(NUMA_NO_NODE, gfp, order, NULL, os_call_site());
 	return page ? page_address(page) : NULL;
 }
 
@@ -377,6 +222,14 @@ static __noinline void trace_free(const struct page *page, unsigned int order, u
 		      .nid = page->nid, .order = (u8)order, .zone = page->zone);
 }
 
+/* Whatever it was to its holder, it is a page like others now. Only if what the caller says is right. */
+static void page_prepare_free(struct page *page, unsigned int order)
+{
+	if (unlikely(page->marks) && page->state == PAGE_ALLOCATED && page->order == order)
+		/* Relaxed: as page_set_mark(). */
+		store_relaxed(&page->head, PAGE_HEAD(PAGE_ALLOCATED, order));
+}
+
 static __noinline void free_block(struct page *page, unsigned int order, uintptr_t call_site)
 {
 	struct zone *zone;
@@ -387,6 +240,7 @@ static __noinline void free_block(struct page *page, unsigned int order, uintptr
 		report_bad_address(page, "no struct page", order, call_site);
 
 	zone = page_zone(page);
+	page_prepare_free(page, order);
 	if (unlikely(load_relaxed(&trace_enabled)))
 		trace_free(page, order, call_site);
 	if (order <= PCP_MAX_ORDER && page->head == PAGE_HEAD(PAGE_ALLOCATED, order) &&

@@ -87,7 +87,7 @@ static bool started;
  * a closer sees the closer's count, and who owned it before is followed by the closer.
  */
 static u32 closed;
-static u32 hits_closed; /* the same, of those who want only the hit paths closed */
+static bool hits_closed; /* the hit paths alone: the same, by one thread at a time */
 
 /* --- Between a list and its zone ------------------------------------------------------------ */
 
@@ -409,23 +409,28 @@ void pcp_open(void)
  * What the hit paths read in any case says no: taking finds no zone with enough, giving no room. Lists
  * and marks stay, so requests get the same blocks as before, only later.
  */
+static void hit_paths_set(bool closed_now)
+{
+	ASSERT_MSG(hits_closed != closed_now, "hit paths %s already",
+		   closed_now ? "closed" : "open");
+	store_relaxed(&hits_closed, closed_now);
+	fast_marks_setup();
+	set_capacities();
+}
+
 void hit_paths_close(void)
 {
-	if (__atomic_fetch_add(&hits_closed, 1, __ATOMIC_RELAXED) > 0)
-		return;
-	fast_marks_setup(false);
-	set_capacities();
+	hit_paths_set(true);
 }
 
 void hit_paths_open(void)
 {
-	u32 before = __atomic_fetch_sub(&hits_closed, 1, __ATOMIC_RELAXED);
+	hit_paths_set(false);
+}
 
-	ASSERT_MSG(before > 0, "hit paths opened, which nobody closed");
-	if (before > 1)
-		return;
-	set_capacities();
-	fast_marks_setup(true);
+bool hit_paths_are_open(void)
+{
+	return !load_relaxed(&hits_closed);
 }
 
 static void init_list(struct pcp_list *list, u32 index)

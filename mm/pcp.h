@@ -184,11 +184,12 @@ bool pcp_free(struct zone *zone, struct page *page, unsigned int order);
 
 /*
  * Until hit_paths_open() every request goes beyond its hit path, to the same lists: for who wants to
- * see each one and to change nothing. Nests; a thread, interrupts on. A hit path that another CPU is
- * in may end as one.
+ * see each one and to change nothing. One at a time; a thread, interrupts on. A hit path that another
+ * CPU is in may end as one.
  */
 void hit_paths_close(void);
 void hit_paths_open(void);
+bool hit_paths_are_open(void);
 
 /* Boot: the structures, before memblock closes; and the lists opened, once pages are managed. */
 void pcps_init(void);

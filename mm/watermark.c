@@ -57,22 +57,43 @@ static u64 lowered(u64 min, u32 alloc_flags)
 	return min;
 }
 
-bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
-		       enum zone_type request_class, u32 alloc_flags)
+/* The whole arithmetic, in one place: who decides looks at the two answers, who explains at all of it. */
+static inline struct watermark_check weigh(const struct zone *zone, unsigned int order, u64 mark,
+					   enum zone_type request_class, u32 alloc_flags)
 {
 	/*
 	 * Relaxed: hints, which the zone's lock guards and the taker looks at again under it. Each is
 	 * one word and whole; that the two may not belong together costs at most a wrong guess.
 	 */
-	u64 free = load_relaxed(&zone->nr_free_pages);
 	u32 orders = load_relaxed(&zone->nonempty_orders);
-	u64 reserve = load_relaxed(&zone->lowmem_reserve[request_class]);
-	u64 others = ((u64)1 << order) - 1; /* pages of the request but the last */
-	u64 min = unlikely(alloc_flags) ? lowered(mark, alloc_flags) : mark;
+	struct watermark_check check = {
+		.free = load_relaxed(&zone->nr_free_pages),
+		.others = ((u64)1 << order) - 1,
+		.mark = mark,
+		.lowered = unlikely(alloc_flags) ? lowered(mark, alloc_flags) : mark,
+		.reserve = load_relaxed(&zone->lowmem_reserve[request_class]),
+		.block_ok = orders >> order != 0,
+	};
 
-	if (free <= others || free - others <= min + reserve)
-		return false;
-	return order == 0 || orders >> order != 0;
+	check.pages_ok = check.free > check.others &&
+			 check.free - check.others > check.lowered + check.reserve;
+	return check;
+}
+
+/* A single page needs no look for a block: where a page is free there is one. */
+bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
+		       enum zone_type request_class, u32 alloc_flags)
+{
+	struct watermark_check check = weigh(zone, order, mark, request_class, alloc_flags);
+
+	return check.pages_ok && (order == 0 || check.block_ok);
+}
+
+void zone_watermark_check(const struct zone *zone, unsigned int order, u64 mark,
+			  enum zone_type request_class, u32 alloc_flags,
+			  struct watermark_check *out)
+{
+	*out = weigh(zone, order, mark, request_class, alloc_flags);
 }
 
 /* --- The marks ----------------------------------------------------------------------------- */
@@ -131,8 +152,9 @@ void lowmem_reserve_compute(const struct zone *zone, u64 reserve[MAX_NR_ZONES])
 }
 
 /* Relaxed: the hit path takes it for a hint, and the marks may be set anew meanwhile. */
-void fast_marks_setup(bool open)
+void fast_marks_setup(void)
 {
+	bool open = hit_paths_are_open();
 	struct zone *zone;
 	int nid;
 
@@ -161,5 +183,5 @@ void watermark_setup(u64 min_free_kbytes)
 		for (u32 i = 0; i < MAX_NR_ZONES; i++)
 			store_relaxed(&zone->lowmem_reserve[i], reserve[i]);
 	}
-	fast_marks_setup(true);
+	fast_marks_setup();
 }

@@ -7,9 +7,22 @@
 #include "zone.h"
 
 /* What lets a request go below the mark it is checked against. */
-#define ALLOC_MIN_RESERVE 1u /* __GFP_HIGH: half of the mark */
-#define ALLOC_NON_BLOCK   2u /* with it, cannot reclaim: a quarter of the rest as well */
-#define ALLOC_OOM         4u /* a victim of the OOM killer: half of what is left */
+#define ALLOC_MIN_RESERVE   1u /* __GFP_HIGH: half of the mark */
+#define ALLOC_NON_BLOCK     2u /* with it, cannot reclaim: a quarter of the rest as well */
+#define ALLOC_OOM           4u /* a victim of the OOM killer: half of what is left */
+#define ALLOC_NO_WATERMARKS 8u /* entitled: every page there is */
+
+/* The sum of one check, for people. */
+struct watermark_check {
+	u64 free, others;  /* pages free, and those of the request but the last */
+	u64 mark, lowered; /* the mark, and what is left of it for this request */
+	u64 reserve;       /* kept from its class */
+	bool pages_ok;     /* free - others > lowered + reserve */
+	bool block_ok;     /* a block of the order, or larger, is free */
+};
+void zone_watermark_check(const struct zone *zone, unsigned int order, u64 mark,
+			  enum zone_type request_class, u32 alloc_flags,
+			  struct watermark_check *out);
 
 /*
  * May a request of this order and class take from the zone and leave `mark` pages? Reads without
@@ -28,9 +41,9 @@ void watermark_setup(u64 min_free_kbytes);
 
 /*
  * Above which count of free pages the hit path takes a block without a question: the low mark with
- * all that the largest request of that path could mean. Closed: never.
+ * all that the largest request of that path could mean. While hit paths are closed: never.
  */
-void fast_marks_setup(bool open);
+void fast_marks_setup(void);
 
 /* sqrt(16 x lowmem kB) within 128 .. 262144. */
 u64 watermark_default_min_free_kbytes(u64 managed_pages);

@@ -88,6 +88,6 @@ void irq_handle(const struct trap_frame *frame)
 	area->irq_depth++;
 	handle(frame);
 	area->irq_depth--;
-	if (area->irq_depth == 0 && (frame->rflags & RFLAGS_IF) && area->preempt_count == 0)
+	if (area->irq_depth == 0 && (frame->rflags & RFLAGS_IF) && preempt_is_due())
 		preempt_schedule_irq();
 }

@@ -21,7 +21,8 @@
  * Stopping. A panic must show where the others are, and some of them may have interrupts off: NMI.
  * asked[] says that an NMI is ours; the answer is the frame on the NMI's own stack, which stays as
  * it is since the CPU never goes on. The handler takes no lock and prints nothing. An NMI that was not
- * asked for is an exception like others.
+ * asked for is an exception like others, and ends in a panic. While that lasts no other NMI reaches the
+ * CPU; so one that waits to be stopped looks at asked[] itself.
  *
  * A CPU that is silent is reported by a panic of whoever noticed: the caller of a function, or the
  * watchdog (tick.c). Only the CPU that owns the panic sends NMIs (panic_own()): two that accuse each
@@ -233,16 +234,22 @@ void tlb_shootdown(uintptr_t virt, u64 size_bytes)
 
 /* --- Stopping ---------------------------------------------------------------------------------- */
 
-bool smp_handle_nmi(const struct trap_frame *frame)
+void smp_stop_if_asked(const struct trap_frame *frame)
 {
 	u32 me = smp_processor_id();
 
-	cpu_count_irq(CPU_IRQ_NMI);
 	if (!(load_acquire(&asked) & CPU_BIT(me)))
-		return false;
+		return;
 	store_release(&stopped[me], frame); /* with all that it stands for */
 	for (;;)
 		__asm__ volatile("cli; hlt");
+}
+
+bool smp_handle_nmi(const struct trap_frame *frame)
+{
+	cpu_count_irq(CPU_IRQ_NMI);
+	smp_stop_if_asked(frame);
+	return false;
 }
 
 const struct trap_frame *smp_stopped_frame(u32 cpu)

@@ -11,6 +11,7 @@
 #include <base/assert.h>
 #include <base/format.h>
 #include <mm/os.h>
+#include <mm/os_task.h>
 
 /* --- Seam 1: include/arch ------------------------------------------------------------------ */
 
@@ -46,6 +47,31 @@ _Noreturn void os_panic(const char *fmt, ...)
 	vsay("panic", fmt, args);
 	va_end(args);
 	machine_exit(EXIT_PANIC);
+}
+
+/* --- Seam 2, second part: include/mm/os_task.h --------------------------------------------- */
+
+/* One task, which may have everything and can never sleep: what may block is asked and does not. */
+struct os_task *os_current(void)
+{
+	static struct os_task only = {.mems_allowed = ~(nodemask_t)0};
+
+	return &only;
+}
+
+bool os_in_interrupt(void)
+{
+	return false;
+}
+
+bool os_may_sleep(void)
+{
+	return false;
+}
+
+void os_limits_changed(struct os_task *task)
+{
+	(void)task;
 }
 
 /* --- And include/base/assert.h ------------------------------------------------------------- */

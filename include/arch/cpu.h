@@ -10,6 +10,9 @@
  *   u64 arch_timestamp(void)      a counter that never goes back on one CPU, in ticks
  *   u64 arch_timestamp_to_ns(u64 ticks)
  *                                 for limits of waits: an estimate will do
+ *   bool this_task_is_limited(void)
+ *                                 os_task.limited of the task that runs, or was interrupted, here: asked
+ *                                 on the hit path, so a word of the CPU. False, where there are no tasks
  *   MAX_CPUS                      CPU numbers are 0 .. MAX_CPUS - 1
  */
 #ifndef ARCH_CPU_H

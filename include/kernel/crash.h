@@ -13,6 +13,8 @@ bool crash(const char *kind);
 /* The i-th kind; false past the end. */
 bool crash_describe(u32 i, const char **name, const char **sentence);
 
+/* Has the kind been asked for that ends the kernel later, on its way out? */
+bool crash_is_to_come(void);
 /* Called right before the kernel leaves QEMU after its tests. */
 void crash_before_exit(void);
 

@@ -48,6 +48,7 @@ struct gfp_name {
 extern const struct gfp_name gfp_names[];
 extern const u32 nr_gfp_names;
 
+#define GFP_TEXT_BYTES 320 /* room for all names */
 /* "GFP_KERNEL|__GFP_ZERO" into buf; bundles first, so that a reader sees the intent. */
 void gfp_format(gfp_t gfp, char *buf, size_t size);
 /* Reads names with '|', ',' or '+' between them. 0, or -EINVAL and *gfp as it was. */

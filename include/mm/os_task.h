@@ -14,21 +14,27 @@
 #include <mm/numa.h>
 
 /* Linux's flags of a task; its own task alone writes them. */
-#define PF_MEMALLOC 0x0800u /* it frees memory: may use the whole reserve */
-#define PF_KSWAPD   0x20000u
+#define PF_OOM_VICTIM 0x0001u /* it was chosen to end (Linux: TIF_MEMDIE): lower marks, no cpuset */
+#define PF_MEMALLOC   0x0800u /* it frees memory: may use the whole reserve */
+#define PF_KSWAPD     0x20000u
 
 struct mempolicy;
 
 /* What of a task concerns memory: part of the kernel's own structure. */
 struct os_task {
-	u32 flags;                         /* PF_* */
-	nodemask_t mems_allowed;           /* its cpuset */
-	const struct mempolicy *mempolicy; /* NULL: local */
+	u32 flags;                         /* PF_*; its own task alone writes them */
+	nodemask_t mems_allowed;           /* its cpuset: one word, written by any task */
+	u32 mems_generation;               /* atomic: counts the changes of the cpuset */
+	const struct mempolicy *mempolicy; /* its own; NULL: local */
+	u32 last_interleaved;              /* its own: where the last interleaved request went */
+	bool limited;                      /* any of these is not as a new task has it */
 };
 
 /* The task of the running thread; in an interrupt that of the interrupted one. Never NULL. */
 struct os_task *os_current(void);
 bool os_in_interrupt(void);
+/* task->limited is new: this_task_is_limited() must say so where the task runs. Any context. */
+void os_limits_changed(struct os_task *task);
 /* May this context sleep: a thread, preemptible, interrupts on? */
 bool os_may_sleep(void);
 

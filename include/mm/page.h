@@ -8,6 +8,7 @@
 #define MM_PAGE_H
 
 #include <arch/page.h>
+#include <base/atomic.h>
 #include <base/list.h>
 #include <base/types.h>
 
@@ -67,24 +68,26 @@ enum page_state {
  *
  * state, order and the link change under the zone's lock while the page is free; while it is PCP
  * they belong to the owner of the list, while it is ALLOCATED to its holder. nid and zone are constant
- * after boot. The header is bytes, not bit-fields: a byte is stored without reading its neighbours,
- * so fields with different owners cannot tear each other. The two of a pageblock stand in the header of
- * its first frame, whatever that frame is, and mean nothing in any other.
+ * after boot. Fields with different owners are different bytes: a byte is stored without reading its
+ * neighbours, so they cannot tear each other. Order and marks share one, and an owner: one comparison
+ * of `head` says that a block is allocated, of this order, and nothing special. The two of a pageblock
+ * stand in the header of its first frame, whatever that frame is, and mean nothing in any other.
  */
 struct page {
 	union {
 		struct {
 			u8 state; /* enum page_state */
-			u8 order; /* of the block that this page heads; stale in any other state */
+			u8 order : 4; /* of the block that this page heads; stale in any other state */
+			u8 marks : 4; /* PAGE_MARK_*, of an ALLOCATED head; else 0 */
 			u8 nid;
-			u8 zone;           /* enum zone_type */
-			u8 marks;          /* PAGE_MARK_*: none exists before the reserve does */
-			u8 list;           /* ALLOCATED, PCP: PAGE_LIST(), for whom it was taken */
-			u8 pageblock_type; /* enum block_type; under the zone's lock */
+			u8 zone;             /* enum zone_type */
+			u8 list;             /* ALLOCATED, PCP: PAGE_LIST(), for whom it was taken */
+			u8 pageblock_type;   /* enum block_type; under the zone's lock */
 			u8 pageblock_shared; /* has RAM of two nodes; constant after boot */
+			u8 unused;
 		};
 		struct {
-			u16 head;  /* state and order at once: PAGE_HEAD() */
+			u16 head;  /* state, order and marks at once: PAGE_HEAD() */
 			u16 place; /* nid and zone at once: PAGE_PLACE() */
 		};
 		u32 block; /* head and place: PAGE_BLOCK() */
@@ -101,12 +104,27 @@ struct page {
 
 _Static_assert(sizeof(struct page) == 64, "the memory map is one cache line a frame");
 
+/* Taken below the marks of its own request: it is for freeing memory, and for nobody else. */
+#define PAGE_MARK_RESERVE 1u
+#define PAGE_MARKS_SHIFT  12 /* in `head` */
+
+static inline bool page_is_reserve(const struct page *page)
+{
+	return page->marks & PAGE_MARK_RESERVE;
+}
+
+/* The holder's. Relaxed: a neighbour that merges, and who looks from outside, read it meanwhile. */
+static inline void page_set_mark(struct page *page, u32 mark)
+{
+	store_relaxed(&page->head, (u16)(page->head | mark << PAGE_MARKS_SHIFT));
+}
+
 static inline bool page_state_is_head(u8 state)
 {
 	return state == PAGE_FREE || state == PAGE_ALLOCATED || state == PAGE_PCP;
 }
 
-/* As one word, little-endian: what the hot paths compare, store and look up by. */
+/* As one word, little-endian and without marks: what the hot paths compare, store and look up by. */
 #define PAGE_HEAD(state, order) ((u16)((state) | (order) << 8))
 #define PAGE_PLACE(zone, nid)   ((u16)((nid) | (zone) << 8))
 #define PAGE_BLOCK(state, order, zone, nid) \

@@ -7,6 +7,8 @@
 #include <mm/gfp.h>
 #include <mm/page.h>
 
+struct mempolicy;
+
 /*
  * 1 << order pages, physically contiguous and aligned to their size, nearest first as seen from
  * node `nid` (NUMA_NO_NODE: the node of this CPU). Any context; never sleeps as long as there
@@ -17,6 +19,9 @@
  */
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order) __must_check;
 struct page *alloc_pages(gfp_t gfp, unsigned int order) __must_check;
+/* By this policy in place of the task's. */
+struct page *alloc_pages_policy(const struct mempolicy *policy, gfp_t gfp,
+				unsigned int order) __must_check;
 
 /*
  * Gives a block back, whole: `order` is what it was asked for with. Any context. A page that

@@ -95,6 +95,17 @@ static struct os_thread *me_on_a_cpu(void)
 	return thread;
 }
 
+/* Asked of the task itself, so there is no word to be kept. */
+void os_limits_changed(struct os_task *task)
+{
+	(void)task;
+}
+
+bool this_task_is_limited(void)
+{
+	return load_relaxed(&os_current()->limited);
+}
+
 struct os_task *os_current(void)
 {
 	struct os_task *interrupted;

@@ -1,6 +1,6 @@
 /*
- * Threads: where they run, in which turn, how they sleep, what is left when they end. On every CPU that
- * is online. What ends the kernel is in test_crash.c.
+ * Threads: where they run, in which turn, how they sleep. On every CPU that is online. What is left when
+ * they end is in test_thread_ends.c, what ends the kernel in test_crash.c.
  */
 #include <arch/irq.h>
 #include <arch/preempt.h>
@@ -10,10 +10,9 @@
 #include <kernel/sync.h>
 #include <kernel/test.h>
 #include <kernel/thread.h>
-#include <mm/inspect.h>
 #include <mm/numa.h>
 #include <mm/os_task.h>
-#include <mm/page_alloc.h>
+#include <mm/page.h>
 #include <x86/cpu_area.h>
 #include <x86/paging.h>
 #include <x86/smp.h>
@@ -346,106 +345,6 @@ static void sleepers_wake_in_time(struct ktest *t)
 	}
 }
 
-/* ---- The end -------------------------------------------------------------------------------- */
-
-static u64 free_pages_in_all(void)
-{
-	struct zone_snapshot zone;
-	u64 pages = 0;
-
-	threads_release_spares();
-	drain_all_pages();
-	for (int nid = 0; nid < MAX_NUMNODES; nid++)
-		for (int type = 0; type < MAX_NR_ZONES; type++)
-			if (zone_snapshot(nid, (enum zone_type)type, &zone))
-				pages += zone.free_pages;
-	return pages;
-}
-
-/* Page tables of the stack window stay, so each CPU has a first round. */
-static void what_ends_leaves_nothing(struct ktest *t)
-{
-	u64 before = 0;
-
-	for (u32 round = 0; round < 3; round++) {
-		u32 cpu;
-
-		for_each_online_cpu(cpu) {
-			struct place place;
-			struct thread *thread = thread_start("short", cpu, note_place, &place);
-
-			ASSERT_TRUE(t, thread != NULL);
-			thread_join(thread);
-		}
-		if (round > 0)
-			EXPECT_EQ(t, free_pages_in_all(), before);
-		before = free_pages_in_all();
-	}
-}
-
-#define CROWD 40
-
-/* Many at once; the slots of the stack window are used again. */
-static void a_crowd_comes_and_goes(struct ktest *t)
-{
-	static struct thread *crowd[CROWD];
-	struct waiter_flag flag;
-	u32 nr = 0, cpu = 0;
-	u64 before;
-
-	completion_init(&flag.go, "crowd");
-	before = free_pages_in_all();
-	while (nr < CROWD && (crowd[nr] = thread_start("crowd", cpu, wait_and_set, &flag))) {
-		nr++;
-		do
-			cpu = (cpu + 1) % MAX_CPUS;
-		while (!cpu_online(cpu));
-	}
-	EXPECT(t, nr > 10); /* a machine of 32 MiB has no memory for more */
-	for (u32 i = 0; i < nr; i++)
-		complete(&flag.go);
-	for (u32 i = 0; i < nr; i++)
-		thread_join(crowd[i]);
-	ktest_note(t, "%u threads", nr);
-	/* But for tables that the window has come to need. */
-	EXPECT(t, free_pages_in_all() <= before && free_pages_in_all() + 16 >= before);
-}
-
-static u64 shootdowns_here(u32 cpu)
-{
-	return load_relaxed(&cpu_area(cpu)->irqs[CPU_IRQ_SHOOTDOWN]);
-}
-
-/* A thread that has ended is the next one, and nobody is interrupted for it. */
-static void spares_are_used_again(struct ktest *t)
-{
-	u32 cpu, last = 0;
-	struct thread *first;
-	struct place place;
-	u64 before;
-
-	for_each_online_cpu(cpu)
-		last = cpu;
-	threads_release_spares();
-	EXPECT_EQ(t, threads_nr_spares(), 0);
-	first = thread_start("first", last, note_place, &place);
-	ASSERT_TRUE(t, first != NULL);
-	thread_join(first);
-	EXPECT_EQ(t, threads_nr_spares(), 1);
-	before = shootdowns_here(last);
-	for (u32 i = 0; i < 20; i++) {
-		struct thread *next = thread_start("next", last, note_place, &place);
-
-		ASSERT_TRUE(t, next != NULL);
-		EXPECT(t, next == first);
-		thread_join(next);
-	}
-	EXPECT_EQ(t, shootdowns_here(last), before);
-	EXPECT_EQ(t, threads_nr_spares(), 1);
-	threads_release_spares();
-	EXPECT_EQ(t, shootdowns_here(last), before + (last != smp_processor_id()));
-}
-
 /* ---- What `check` finds --------------------------------------------------------------------- */
 
 static bool check_says(const char *id)
@@ -491,9 +390,6 @@ static const struct ktest_case cases[] = {
 	KTEST(preemption_waits_for_who_disables_it),
 	KTEST(sleep_lasts),
 	KTEST(sleepers_wake_in_time),
-	KTEST(what_ends_leaves_nothing),
-	KTEST(a_crowd_comes_and_goes),
-	KTEST(spares_are_used_again),
 	KTEST(check_finds_broken_threads),
 };
 KTEST_SUITE(threads, cases);

@@ -43,6 +43,23 @@ def test_a_report_has_both_sites(kind, boot):
     assert outcome.output.count("lockcheck: ") == 1 + len(steps(outcome))
 
 
+@pytest.mark.parametrize("kind, message", [
+    ("lock_irq", rf"lockcheck: {REPORTS['lock_irq'][0]}"),
+    ("sleep_interrupt", rf"may sleep at {SITE}, but must not: in an interrupt")],
+    ids=["lock_irq", "sleep_interrupt"])
+def test_one_cpu_has_interrupts_too(kind, message, boot):
+    outcome = boot("two", f'maxcpus=1 run="crash {kind}"')
+    assert outcome.code == guest.PANIC, outcome.reason
+    assert re.search(rf"panic: {message}$", outcome.output, re.MULTILINE)
+
+
+def test_a_crash_that_comes_back_is_a_failure(boot):
+    """It is for the others, and there are none."""
+    outcome = boot("two", 'maxcpus=1 run="crash panic_cpus"')
+    assert outcome.code == guest.FAILURE, outcome.reason
+    assert "in 'crash >panic_cpus<': it takes another CPU" in outcome.output
+
+
 def steps(outcome):
     return re.findall(rf"lockcheck: step (\d): '(\w+)' taken at {SITE} under '(\w+)' \({SITE}\)$",
                       outcome.output, re.MULTILINE)

@@ -197,6 +197,15 @@ def test_a_panic_on_many_cpus_is_one(boot_cpus):
         assert text == f"asked for on CPU {cpu}" and int(cpu) != first
 
 
+def test_an_nmi_on_many_cpus(boot_cpus):
+    """As of a launcher that asks where they are. In an NMI none can be stopped by another one."""
+    message, _, rest = report(boot_cpus(4, 'run="crash nmi_cpus"', limit_seconds=60))
+    assert message == "all others are in an NMI"
+    assert "did not answer" not in rest
+    assert sorted(others(rest)) == [1, 2, 3]
+    assert rest.count("in a panic of its own: non-maskable interrupt (vector 2") >= 1
+
+
 def test_a_cpu_that_hangs(boot_cpus):
     message, own, rest = report(boot_cpus(4, 'run="crash hang_cpu"', limit_seconds=60))
     assert re.fullmatch(r"CPU 3 hangs: no timer interrupt for 1\d\.\d s", message)

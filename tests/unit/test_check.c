@@ -192,7 +192,7 @@ static void page_2_wild_order(struct ktest *t)
 
 	boot_zone(t);
 	page = alloc_pages_node(1, GFP_KERNEL, 0);
-	page->order = 200;
+	page->order = 15;
 	expect_check_finds(t, "PAGE-2");
 }
 
@@ -339,6 +339,34 @@ static void wmark_2(struct ktest *t)
 	expect_check_finds(t, "WMARK-2");
 }
 
+static void btype_1(struct ktest *t)
+{
+	struct page *page = first_free(boot_zone(t), MAX_ORDER);
+
+	page[PAGEBLOCK_PAGES].pageblock_type = BLOCK_UNMOVABLE;
+	expect_check_finds(t, "BTYPE-1");
+}
+
+static void btype_2(struct ktest *t)
+{
+	struct page *page = first_free(boot_zone(t), MAX_ORDER);
+
+	page->pageblock_shared = true;
+	expect_check_finds(t, "BTYPE-2");
+}
+
+static void btype_3(struct ktest *t)
+{
+	struct page *page;
+
+	boot_zone(t);
+	page = alloc_pages_node(1, GFP_KERNEL, 3);
+	page->list = PAGE_LIST(2, BLOCK_UNMOVABLE);
+	expect_check_finds(t, "BTYPE-3");
+	page->list = PAGE_LIST(3, NR_BLOCK_TYPES);
+	expect_check_finds(t, "BTYPE-3");
+}
+
 #define RING               8
 #define SEQUENCE_AND_PLACE 5 /* the word of a record that has them */
 
@@ -424,6 +452,9 @@ static const struct ktest_case cases[] = {
 	KTEST(pcp_2),
 	KTEST(wmark_1),
 	KTEST(wmark_2),
+	KTEST(btype_1),
+	KTEST(btype_2),
+	KTEST(btype_3),
 	KTEST(trace_1),
 	KTEST(trace_2),
 	KTEST(trace_2_event),

@@ -10,7 +10,7 @@
 
 static const char *text_of(gfp_t gfp)
 {
-	static char text[128];
+	static char text[GFP_TEXT_BYTES];
 
 	gfp_format(gfp, text, sizeof(text));
 	return text;
@@ -21,7 +21,7 @@ static void formats_bundles_first(struct ktest *t)
 	EXPECT_STREQ(t, text_of(GFP_KERNEL), "GFP_KERNEL");
 	EXPECT_STREQ(t, text_of(GFP_ATOMIC), "GFP_ATOMIC");
 	EXPECT_STREQ(t, text_of(GFP_KERNEL | __GFP_ZERO | __GFP_THISNODE),
-		     "GFP_KERNEL|__GFP_ZERO|__GFP_THISNODE");
+		     "GFP_KERNEL|__GFP_THISNODE|__GFP_ZERO");
 	EXPECT_STREQ(t, text_of(0), "0x0");
 	EXPECT_STREQ(t, text_of(__GFP_ZERO | (1u << 31)), "__GFP_ZERO|0x80000000");
 }

@@ -13,6 +13,7 @@
 #include <mm/inspect.h>
 #include <mm/mm.h>
 #include <mm/os.h>
+#include <mm/os_task.h>
 #include <mm/page_alloc.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -114,6 +115,71 @@ static void one_cpu(struct ktest *t)
 	stress_case(t, &plan, begin_interrupts, end_interrupts);
 }
 
+/* ---- One list -------------------------------------------------------------------------------- */
+
+#define ROUND      1024
+#define COLLISIONS 1500
+#define LIMIT_NS   10000000000ull
+
+static bool pairs_done; /* atomic */
+static u64 drained;
+
+static u64 times_found_busy(void)
+{
+	u64 sum = 0;
+
+	for (u32 type = 0; type < MAX_NR_ZONES; type++) {
+		struct zone_snapshot z;
+
+		zone_snapshot(0, (enum zone_type)type, &z);
+		sum += z.events[PCP_BUSY];
+	}
+	return sum;
+}
+
+/* Until the list was found in use often enough for a mistake to show: that takes two real CPUs. */
+static void take_and_give(void *arg)
+{
+	u64 *failed = arg, start = arch_timestamp();
+
+	do {
+		for (u32 i = 0; i < ROUND; i++) {
+			struct page *page = alloc_pages_node(0, GFP_KERNEL, 0);
+
+			if (page)
+				__free_pages(page, 0);
+			else
+				++*failed;
+		}
+	} while (times_found_busy() < COLLISIONS &&
+		 arch_timestamp_to_ns(arch_timestamp() - start) < LIMIT_NS);
+	store_relaxed(&pairs_done, true);
+}
+
+static void drain_and_drain(void *arg)
+{
+	(void)arg;
+	while (!load_relaxed(&pairs_done))
+		drained += drain_all_pages();
+}
+
+/* Nothing but the two who may want one list at the same moment: its CPU, and a drainer. */
+static void a_list_has_one_owner(struct ktest *t)
+{
+	struct os_thread *owner, *drainer;
+	u64 failed = 0;
+
+	host_machine_boot(&narrow);
+	drainer = os_thread_start("drainer", 1, drain_and_drain, NULL);
+	owner = os_thread_start("owner", 0, take_and_give, &failed);
+	os_thread_join(owner);
+	os_thread_join(drainer);
+	EXPECT_EQ(t, failed, 0);
+	EXPECT(t, drained > 0);
+	EXPECT(t, times_found_busy() > 0);
+	expect_check_clean(t);
+}
+
 /* ---- Who looks on ---------------------------------------------------------------------------- */
 
 /*
@@ -211,7 +277,11 @@ static void a_doubled_page_is_seen(struct ktest *t)
 }
 
 static const struct ktest_case cases[] = {
-	KTEST(every_page_comes_back),        KTEST(under_pressure),         KTEST(one_cpu),
-	KTEST(onlookers_are_in_nobodys_way), KTEST(a_doubled_page_is_seen),
+	KTEST(every_page_comes_back),
+	KTEST(under_pressure),
+	KTEST(one_cpu),
+	KTEST(a_list_has_one_owner),
+	KTEST(onlookers_are_in_nobodys_way),
+	KTEST(a_doubled_page_is_seen),
 };
 KTEST_SUITE(stress, cases);

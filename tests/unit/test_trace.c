@@ -9,8 +9,11 @@
 #include <mm/inspect.h>
 #include <mm/page_alloc.h>
 #include <mm/trace.h>
+#include <pthread.h>
+#include <sched.h>
 
 #include "mm/pcp.h"
+#include "mm/watermark.h"
 
 #define SIZE 8
 
@@ -120,6 +123,101 @@ static void loss_is_counted_and_told(struct ktest *t)
 	EXPECT_EQ(t, out[7].id, 13);
 	EXPECT_EQ(t, out[7].sequence, 14);
 	expect_check_clean(t);
+}
+
+/* ---- Writer and readers at the same time ---------------------------------------------------- */
+
+#define WRITTEN 50000u
+
+static bool written; /* atomic */
+static u64 looks, mixtures;
+
+static void *write_many(void *arg)
+{
+	(void)arg;
+	host_cpu = 1;
+	for (u64 id = 0; id < WRITTEN; id++) {
+		trace(TRACE_SCHED_WAKE, .id = id, .arg = ~id, .call_site = id * 5);
+		if (id % 64 == 0)
+			sched_yield();
+	}
+	/* Release: after the last record. */
+	store_release(&written, true);
+	return NULL;
+}
+
+static bool is_whole(const struct trace_record *r)
+{
+	return r->cpu == 1 &&
+	       (r->event == TRACE_LOST ||
+		(r->event == TRACE_SCHED_WAKE && r->arg == ~r->id && r->call_site == r->id * 5));
+}
+
+/* As a debugger or `trace dump` would: at records that may be written over meanwhile. */
+static void *look_at_some(void *arg)
+{
+	struct trace_record r;
+	struct trace_state state;
+
+	(void)arg;
+	host_cpu = 2;
+	while (!load_acquire(&written)) {
+		trace_state(1, &state);
+		for (u32 back = 1; back <= SIZE && back <= state.head; back++) {
+			if (!trace_at(1, state.head - back, &r))
+				continue;
+			looks++;
+			mixtures += !is_whole(&r);
+		}
+	}
+	return NULL;
+}
+
+/* What it had before of the writer's numbers, and what this one has. */
+static void expect_next(struct ktest *t, const struct trace_record *r, u64 *sequence, u64 *lost)
+{
+	u64 gap = r->event == TRACE_LOST ? r->arg : 0;
+
+	EXPECT(t, is_whole(r));
+	EXPECT_EQ(t, r->sequence, *sequence + gap);
+	*sequence = r->sequence + 1;
+	*lost += gap;
+}
+
+/* Each record is whole, and each gap told of: whoever is faster. */
+static void a_reader_beside_the_writer(struct ktest *t)
+{
+	u64 sequence = 0, lost = 0, nr_read = 0;
+	struct trace_state state;
+	pthread_t writer, looker;
+	bool last = false;
+	u32 nr;
+
+	start(SIZE);
+	ASSERT_EQ(t, pthread_create(&writer, NULL, write_many, NULL), 0);
+	ASSERT_EQ(t, pthread_create(&looker, NULL, look_at_some, NULL), 0);
+	do {
+		last = load_acquire(&written);
+		nr = trace_read(1, out, 3);
+		for (u32 i = 0; i < nr; i++)
+			expect_next(t, &out[i], &sequence, &lost);
+		nr_read += nr;
+		if (nr == 0)
+			sched_yield();
+	} while (!last || nr > 0);
+	pthread_join(writer, NULL);
+	pthread_join(looker, NULL);
+	trace_switch(false);
+	trace_state(1, &state);
+	EXPECT_EQ(t, state.head, nr_read);
+	EXPECT(t, nr_read > SIZE && looks > 0);
+	EXPECT_EQ(t, mixtures, 0);
+	/* Each told of is a record more. */
+	EXPECT(t, lost <= trace_lost(1));
+	EXPECT_MSG(t, state.head + state.lost >= WRITTEN, "%llu written, %llu lost",
+		   (unsigned long long)state.head, (unsigned long long)state.lost);
+	ktest_note(t, "%llu read, %llu lost, %llu looked at", (unsigned long long)nr_read,
+		   (unsigned long long)state.lost, (unsigned long long)looks);
 }
 
 /* With room for one only, the record is lost as well: a gap is never without its TRACE_LOST. */
@@ -248,6 +346,41 @@ static void tracing_changes_nothing(struct ktest *t)
 	expect_check_clean(t);
 }
 
+/* As somebody who sets min_free_kbytes meanwhile. */
+static void new_marks_leave_the_hit_paths_closed(struct ktest *t)
+{
+	struct zone *zone;
+
+	host_machine_boot(&machine);
+	zone = zone_find(0, ZONE_NORMAL);
+	start(1024);
+	watermark_setup(512);
+	EXPECT_EQ(t, zone->fast_mark, ~(u64)0);
+	trace_switch(false);
+	EXPECT(t, zone->fast_mark != ~(u64)0);
+	EXPECT(t, zone->fast_mark > zone->watermark[WMARK_LOW]);
+}
+
+static void open_again(void *arg)
+{
+	(void)arg;
+	hit_paths_open();
+}
+
+static void close_twice(void *arg)
+{
+	(void)arg;
+	hit_paths_close();
+	hit_paths_close();
+}
+
+static void hit_paths_are_closed_by_one(struct ktest *t)
+{
+	host_machine_boot(&machine);
+	expect_panic(t, open_again, NULL, "hit paths open already");
+	expect_panic(t, close_twice, NULL, "hit paths closed already");
+}
+
 /* From empty lists: a block is split, the list is refilled, the request served. */
 static void the_long_way_is_seen_in_order(struct ktest *t)
 {
@@ -314,11 +447,14 @@ static const struct ktest_case cases[] = {
 	KTEST(a_record_is_all_that_was_said),
 	KTEST(order_is_kept_around_the_end),
 	KTEST(loss_is_counted_and_told),
+	KTEST(a_reader_beside_the_writer),
 	KTEST(room_for_one_is_not_enough_to_tell),
 	KTEST(what_was_read_can_be_seen_again),
 	KTEST(every_event_has_a_name),
 	KTEST(every_request_is_seen),
 	KTEST(tracing_changes_nothing),
+	KTEST(new_marks_leave_the_hit_paths_closed),
+	KTEST(hit_paths_are_closed_by_one),
 	KTEST(the_long_way_is_seen_in_order),
 	KTEST(large_blocks_and_failures),
 };

@@ -14,6 +14,7 @@
 #define CPU_AREA_PREEMPT   12 /* u32: see asm/preempt.h */
 #define CPU_AREA_CURRENT   16 /* struct thread *: who runs */
 #define CPU_AREA_IRQ_DEPTH 24 /* u32: interrupts being handled, one in the other */
+#define CPU_AREA_LIMITED   28 /* u32: os_task.limited of who runs */
 
 /* `op` with this CPU's word: "incl %%gs:%c0". */
 #define this_cpu_load_u32(offset)                                                   \

@@ -55,6 +55,12 @@ static inline bool preemptible(void)
 	return preempt_depth() == 0 && !irqs_disabled() && !in_interrupt();
 }
 
+/* A switch is wanted, and preemption is not disabled. */
+static inline bool preempt_is_due(void)
+{
+	return this_cpu_load_u32(CPU_AREA_PREEMPT) == 0;
+}
+
 /* The switch that was wanted is being made. Interrupts off. */
 static inline void preempt_unwant(void)
 {

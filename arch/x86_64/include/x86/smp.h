@@ -48,6 +48,8 @@ void tlb_shootdown(uintptr_t virt, u64 size_bytes);
  * smp_stopped_frame(cpu) is its interrupted state, NULL for one that did not answer.
  */
 void smp_stop_others(void);
+/* A CPU that waits to be stopped calls it until it does not return; `frame` stands for where it was. */
+void smp_stop_if_asked(const struct trap_frame *frame);
 const struct trap_frame *smp_stopped_frame(u32 cpu);
 
 #endif

@@ -30,4 +30,9 @@ static inline u64 arch_timestamp_to_ns(u64 ticks)
 	return ticks;
 }
 
+static inline bool this_task_is_limited(void)
+{
+	return false;
+}
+
 #endif

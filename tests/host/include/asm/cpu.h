@@ -21,4 +21,6 @@ static inline u64 arch_timestamp_to_ns(u64 ticks)
 	return ticks;
 }
 
+bool this_task_is_limited(void);
+
 #endif

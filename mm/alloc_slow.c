@@ -1,0 +1,455 @@
+/*
+ * The request, beyond the hit path: what it may do, where it looks, and what it does when there is
+ * little left.
+ *
+ *	build     caller's words + running task --> context: class, permit, how far below the marks
+ *	FAST      each zone against its low mark            this is where nearly all of them end
+ *	 - - - - - - - - - - - - - - - - - - - - - - - - - the slow path begins
+ *	WAKE_KSWAPD   somebody else shall make room meanwhile
+ *	MIN           each zone against its min mark, less what the request may use of it
+ *	NO_MARKS      entitled requests: every page there is. Such a page is marked
+ *	 - - - - - - - - - - - - - - - - - - - - - - - - - from here on only who may block
+ *	RECLAIM       free something oneself, and look again        bounded by MAX_RECLAIM_ROUNDS
+ *	DRAIN         what CPUs have put aside goes back, and look again (for those who may not block, too)
+ *	OOM           somebody must end
+ *	GIVE_UP       or, with __GFP_NOFAIL, again from MIN         bounded by MAX_NOFAIL_ROUNDS
+ *
+ * Who gives up when: without __GFP_DIRECT_RECLAIM, or where one cannot sleep, or while freeing memory
+ * oneself: after DRAIN. With __GFP_NORETRY: after one round. A costly order (above 3) without
+ * __GFP_RETRY_MAYFAIL: the same. Else as long as reclaim makes progress. __GFP_RETRY_MAYFAIL and costly
+ * orders never come to OOM.
+ *
+ * There is no reclaim and no OOM yet: RECLAIM frees nothing, which counts as a round without progress,
+ * and OOM finds nobody. Their places are here, and what depends on them (bounds, give-up rules) is.
+ *
+ * A failure is final only if the cpuset stood still: see mm/mempolicy.c. The context is built anew
+ * then, as what was const was true of the old one.
+ *
+ * A rehearsal (ac->recorder, for `explain`) goes the same way through the same functions, takes nothing
+ * and counts nothing.
+ *
+ * Source: Linux mm/page_alloc.c, __alloc_pages_slowpath(), for the order of steps and the names.
+ */
+#include "alloc_context.h"
+
+#include <base/errno.h>
+#include <mm/os.h>
+#include <mm/trace.h>
+
+#include "block_type.h"
+#include "buddy.h"
+#include "pcp.h"
+#include "watermark.h"
+
+#define PAGE_ALLOC_COSTLY_ORDER 3
+#define MAX_RECLAIM_ROUNDS      16
+#define MAX_CPUSET_ROUNDS       16
+#define MAX_NOFAIL_ROUNDS       16
+/* Between two rounds of a request that must not fail: others may free something. */
+#define NOFAIL_PAUSE_NS 10000000ull
+
+static u64 steps_taken[NR_ALLOC_STEPS]; /* atomic, relaxed: figures */
+
+static const char *const step_names[NR_ALLOC_STEPS] = {
+	[STEP_FAST] = "fast",       [STEP_WAKE_KSWAPD] = "wake_kswapd",
+	[STEP_MIN] = "min",         [STEP_NO_MARKS] = "no_marks",
+	[STEP_RECLAIM] = "reclaim", [STEP_AFTER_RECLAIM] = "after_reclaim",
+	[STEP_DRAIN] = "drain",     [STEP_AFTER_DRAIN] = "after_drain",
+	[STEP_OOM] = "oom",         [STEP_GIVE_UP] = "give_up",
+};
+
+const char *alloc_step_name(enum alloc_step step)
+{
+	return (u32)step < NR_ALLOC_STEPS ? step_names[step] : "unknown";
+}
+
+u64 alloc_steps_taken(enum alloc_step step)
+{
+	return (u32)step < NR_ALLOC_STEPS ? load_relaxed(&steps_taken[step]) : 0;
+}
+
+/* --- The context ------------------------------------------------------------------------------- */
+
+static enum zone_type gfp_class(gfp_t gfp)
+{
+	if (gfp & __GFP_DMA)
+		return ZONE_DMA;
+	return gfp & __GFP_DMA32 ? ZONE_DMA32 : ZONE_NORMAL;
+}
+
+/* How far below the min mark the request may go. */
+static u32 gfp_alloc_flags(gfp_t gfp)
+{
+	u32 flags = 0;
+
+	if (gfp & __GFP_HIGH)
+		flags |= ALLOC_MIN_RESERVE;
+	if (!(gfp & __GFP_DIRECT_RECLAIM))
+		flags |= ALLOC_NON_BLOCK;
+	if (!os_in_interrupt() && (os_current()->flags & PF_OOM_VICTIM))
+		flags |= ALLOC_OOM;
+	return flags;
+}
+
+static __noinline void report_bad_request(const char *wrong, int nid, gfp_t gfp, unsigned int order,
+					  uintptr_t call_site)
+{
+	char caller[OS_CALLER_BYTES];
+
+	os_describe_caller(call_site, caller, sizeof(caller));
+	os_log(OS_LOG_ERR, "mm", "bad request: %s (node %d, gfp 0x%x, order %u, by %s)", wrong, nid,
+	       gfp, order, caller);
+}
+
+/* Everything a caller can get wrong, in one line each. */
+static bool request_is_valid(int nid, gfp_t gfp, unsigned int order, const struct mempolicy *policy,
+			     uintptr_t call_site)
+{
+	const char *wrong = NULL;
+
+	if (order > MAX_ORDER)
+		wrong = "order above 10";
+	else if (nid != NUMA_NO_NODE && (nid < 0 || nid >= MAX_NUMNODES || NODE_DATA(nid) == NULL))
+		wrong = "no such node";
+	else if (gfp & ~__GFP_ALL)
+		wrong = "unknown gfp flag";
+	else if (policy && mempolicy_check(policy) != 0)
+		wrong = "a policy without a node that has memory";
+	else
+		wrong = gfp_contradiction(gfp, order);
+	if (wrong)
+		report_bad_request(wrong, nid, gfp, order, call_site);
+	return wrong == NULL;
+}
+
+/* Where: what the task may have now, and from which node outward. */
+static void find_place(struct alloc_context *ac, int nid, const struct mempolicy *policy)
+{
+	enum zonelist_kind kind = ac->gfp & __GFP_THISNODE ? ZONELIST_THISNODE : ZONELIST_FALLBACK;
+
+	permit_build(&ac->permit, nid, ac->gfp, policy);
+	ac->zonelist = &NODE_DATA(ac->permit.preferred_nid)->zonelist[kind];
+}
+
+bool alloc_context_build(struct alloc_context *ac, int nid, gfp_t gfp, unsigned int order,
+			 const struct mempolicy *policy, uintptr_t call_site)
+{
+	if (unlikely(!request_is_valid(nid, gfp, order, policy, call_site)))
+		return false;
+	ac->gfp = gfp;
+	ac->order = order;
+	ac->block_type = gfp_block_type(gfp);
+	ac->request_class = gfp_class(gfp);
+	ac->alloc_flags = gfp_alloc_flags(gfp);
+	ac->may_block = (gfp & __GFP_DIRECT_RECLAIM) && os_may_sleep();
+	find_place(ac, nid, policy);
+	ac->recorder = NULL;
+	return true;
+}
+
+/* --- Looking and taking -------------------------------------------------------------------------- */
+
+/* Linux's NUMA statistics: did the request get the node it preferred, and is it the CPU's own? */
+static void count_placement_locked(const struct alloc_context *ac, struct zone *zone,
+				   const struct zone *preferred)
+{
+	bool local = zone->nid == cpu_to_node(smp_processor_id());
+	bool hit = zone->nid == preferred->nid;
+
+	zone_count_locked(zone, hit ? NUMA_HIT : NUMA_MISS, 1);
+	zone_count_locked(zone, local ? NUMA_LOCAL : NUMA_OTHER, 1);
+	if (hit && ac->permit.by_policy)
+		zone_count_locked(zone, NUMA_INTERLEAVE_HIT, 1);
+}
+
+/* Takes a block from this zone, marks or not; NULL if it has none that large. */
+static struct page *take_from_zone(const struct alloc_context *ac, struct zone *zone,
+				   const struct zone *preferred)
+{
+	unsigned int order = ac->order;
+	unsigned long flags;
+	struct page *page;
+
+	/* The lists count only what is plain; an interleaved page shall be seen where it went. */
+	if (order <= PCP_MAX_ORDER && !ac->permit.by_policy) {
+		page = pcp_alloc(zone, order, ac->block_type, ac->request_class, zone != preferred);
+		if (page)
+			return page;
+	}
+	flags = spin_lock_irqsave(&zone->lock);
+	page = buddy_take_locked(zone, order, ac->block_type);
+	if (page) {
+		zone_count_locked(zone, ZONE_ALLOC, 1);
+		zone_count_locked(zone, ZONE_ALLOC_PAGES, (u64)1 << order);
+		count_placement_locked(ac, zone, preferred);
+	}
+	spin_unlock_irqrestore(&zone->lock, flags);
+	return page;
+}
+
+/* May this request have a block of this zone now? With a recorder, also why not. */
+static enum zone_verdict judge(const struct alloc_context *ac, const struct zone *zone,
+			       enum zone_watermark mark, u32 alloc_flags)
+{
+	u64 pages = load_relaxed(&zone->watermark[mark]); /* relaxed: old or new, either will do */
+	struct watermark_check check = {0};
+	enum zone_verdict verdict;
+
+	if (zone->type > ac->request_class)
+		verdict = VERDICT_CLASS;
+	else if (!permit_allows(&ac->permit, zone->nid))
+		verdict = VERDICT_POLICY;
+	else if (alloc_flags & ALLOC_NO_WATERMARKS)
+		verdict = VERDICT_TAKE;
+	else if (zone_watermark_ok(zone, ac->order, pages, ac->request_class, alloc_flags))
+		verdict = VERDICT_TAKE;
+	else
+		verdict = VERDICT_MARK;
+	if (likely(!ac->recorder))
+		return verdict;
+	zone_watermark_check(zone, ac->order, pages, ac->request_class, alloc_flags, &check);
+	if (verdict == VERDICT_MARK && check.pages_ok)
+		verdict = VERDICT_BLOCK;
+	if (verdict == VERDICT_TAKE && !check.block_ok)
+		verdict = VERDICT_BLOCK;
+	ac->recorder->zone(ac->recorder, zone, verdict, &check);
+	return verdict;
+}
+
+/*
+ * A page that was taken without marks is one of the reserve if the request's own class would not have
+ * got it; who takes it is told by the mark, and must not give it to others.
+ */
+static void mark_reserve(struct page *page)
+{
+	page_set_mark(page, PAGE_MARK_RESERVE);
+	zone_count_atomic(page_zone(page), ZONE_RESERVE_TAKEN);
+}
+
+struct page *alloc_walk(const struct alloc_context *ac, enum zone_watermark mark, u32 alloc_flags)
+{
+	struct zone *preferred = NULL;
+
+	for (u32 i = 0; i < ac->zonelist->nr; i++) {
+		struct zone *zone = ac->zonelist->ref[i].zone;
+		enum zone_verdict verdict = judge(ac, zone, mark, alloc_flags);
+		struct page *page;
+		bool own_ok = true;
+
+		/* The first zone that the request may use at all is preferred. */
+		if (!preferred && verdict != VERDICT_CLASS && verdict != VERDICT_POLICY)
+			preferred = zone;
+		if (verdict == VERDICT_MARK && !ac->recorder)
+			zone_count_atomic(zone, ZONE_WMARK_FAILED);
+		if (verdict != VERDICT_TAKE)
+			continue;
+		if (ac->recorder)
+			return REHEARSED_PAGE;
+		if (alloc_flags & ALLOC_NO_WATERMARKS)
+			own_ok = zone_watermark_ok(zone, ac->order,
+						   load_relaxed(&zone->watermark[WMARK_MIN]),
+						   ac->request_class, ac->alloc_flags);
+		page = take_from_zone(ac, zone, preferred);
+		if (!page)
+			continue;
+		if (unlikely(!own_ok))
+			mark_reserve(page);
+		if (zone->nid != preferred->nid)
+			zone_count_atomic(preferred, NUMA_FOREIGN);
+		return page;
+	}
+	return NULL;
+}
+
+/* --- The steps ----------------------------------------------------------------------------------- */
+
+static void begin_step(const struct alloc_context *ac, enum alloc_step step)
+{
+	if (ac->recorder)
+		ac->recorder->step(ac->recorder, step);
+	else
+		__atomic_fetch_add(&steps_taken[step], 1, __ATOMIC_RELAXED);
+}
+
+/* Without what lies beyond a mark's reach: the marks first, then, for the entitled, none. */
+static struct page *look_below(const struct alloc_context *ac, enum alloc_step step)
+{
+	struct page *page;
+
+	begin_step(ac, step);
+	page = alloc_walk(ac, WMARK_MIN, ac->alloc_flags);
+	if (page || !ac->permit.entitled)
+		return page;
+	begin_step(ac, STEP_NO_MARKS);
+	return alloc_walk(ac, WMARK_MIN, ALLOC_NO_WATERMARKS);
+}
+
+/* Pages freed. There is nothing yet that could be: pages that nobody needs come with the page cache. */
+static u64 reclaim(const struct alloc_context *ac)
+{
+	begin_step(ac, STEP_RECLAIM);
+	return 0;
+}
+
+/* Whether it is worth another round after one that freed so much. */
+static bool go_on(const struct alloc_context *ac, u64 progress, u32 round)
+{
+	if (ac->gfp & __GFP_NORETRY)
+		return false;
+	if (ac->order > PAGE_ALLOC_COSTLY_ORDER && !(ac->gfp & __GFP_RETRY_MAYFAIL))
+		return false;
+	return progress > 0 && round < MAX_RECLAIM_ROUNDS;
+}
+
+/* Who frees memory itself must not be sent to free memory: there would be no end to it. */
+static bool may_reclaim(const struct alloc_context *ac)
+{
+	return ac->may_block && !(os_current()->flags & PF_MEMALLOC);
+}
+
+static struct page *reclaim_and_look(const struct alloc_context *ac)
+{
+	struct page *page = NULL;
+	u64 progress;
+
+	for (u32 round = 1; !page; round++) {
+		progress = reclaim(ac);
+		if (progress > 0)
+			page = look_below(ac, STEP_AFTER_RECLAIM);
+		if (page || !go_on(ac, progress, round))
+			break;
+	}
+	return page;
+}
+
+static struct page *drain_and_look(const struct alloc_context *ac)
+{
+	begin_step(ac, STEP_DRAIN);
+	if (!ac->recorder && drain_all_pages() == 0)
+		return NULL;
+	return look_below(ac, STEP_AFTER_DRAIN);
+}
+
+static bool may_oom(const struct alloc_context *ac)
+{
+	return may_reclaim(ac) && ac->order <= PAGE_ALLOC_COSTLY_ORDER &&
+	       !(ac->gfp & (__GFP_NORETRY | __GFP_RETRY_MAYFAIL | __GFP_THISNODE));
+}
+
+/* Somebody has ended, and gives back what he had. There is nobody yet to ask. */
+static bool oom(const struct alloc_context *ac)
+{
+	begin_step(ac, STEP_OOM);
+	return false;
+}
+
+struct page *alloc_slowly(const struct alloc_context *ac)
+{
+	struct page *page;
+
+	if (ac->gfp & __GFP_KSWAPD_RECLAIM)
+		begin_step(ac, STEP_WAKE_KSWAPD);
+	page = look_below(ac, STEP_MIN);
+	if (!page && may_reclaim(ac))
+		page = reclaim_and_look(ac);
+	if (!page)
+		page = drain_and_look(ac);
+	if (!page && may_oom(ac) && oom(ac))
+		page = look_below(ac, STEP_MIN);
+	return page;
+}
+
+/* --- The end ------------------------------------------------------------------------------------- */
+
+/* One line for the request, one for each zone it could have used. */
+static void report_failure(const struct alloc_context *ac, uintptr_t call_site)
+{
+	char gfp_text[GFP_TEXT_BYTES], caller[OS_CALLER_BYTES];
+
+	gfp_format(ac->gfp, gfp_text, sizeof(gfp_text));
+	os_describe_caller(call_site, caller, sizeof(caller));
+	os_log(OS_LOG_WARN, "mm", "allocation failed: order %u, %s, from node %d, by %s", ac->order,
+	       gfp_text, ac->permit.preferred_nid, caller);
+	for (u32 i = 0; i < ac->zonelist->nr; i++) {
+		const struct zone *zone = ac->zonelist->ref[i].zone;
+		u32 orders = load_relaxed(&zone->nonempty_orders);
+
+		if (zone->type > ac->request_class || !permit_allows(&ac->permit, zone->nid))
+			continue;
+		/* Relaxed: figures for people, read without the lock. */
+		os_log(OS_LOG_WARN, "mm",
+		       "  node %d %s: free %llu, min %llu, reserve %llu, largest order %d",
+		       zone->nid, zone_type_name(zone->type),
+		       (unsigned long long)load_relaxed(&zone->nr_free_pages),
+		       (unsigned long long)load_relaxed(&zone->watermark[WMARK_MIN]),
+		       (unsigned long long)load_relaxed(&zone->lowmem_reserve[ac->request_class]),
+		       orders ? 31 - __builtin_clz(orders) : -1);
+	}
+}
+
+static __noinline void give_up(const struct alloc_context *ac, uintptr_t call_site)
+{
+	begin_step(ac, STEP_GIVE_UP);
+	trace(TRACE_PAGE_ALLOC_FAILED, .call_site = call_site, .gfp = ac->gfp,
+	      .nid = (u16)ac->permit.preferred_nid, .order = (u8)ac->order,
+	      .zone = (u8)ac->request_class);
+	if (!(ac->gfp & __GFP_NOWARN))
+		report_failure(ac, call_site);
+}
+
+static bool never(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+/* Others may free something meanwhile, if this one may let them. */
+static void pause_a_moment(const struct alloc_context *ac)
+{
+	struct os_wait_queue nobody;
+
+	if (!ac->may_block)
+		return;
+	os_wait_queue_init(&nobody, "page request");
+	os_wait(&nobody, never, NULL, NOFAIL_PAUSE_NS);
+}
+
+/* There is nothing the caller could do without it: as often as may help, and then the truth. */
+static struct page *alloc_without_fail(const struct alloc_context *ac, uintptr_t call_site)
+{
+	char caller[OS_CALLER_BYTES];
+
+	for (u32 round = 1; round < MAX_NOFAIL_ROUNDS; round++) {
+		struct page *page;
+
+		pause_a_moment(ac);
+		page = alloc_slowly(ac);
+		if (page)
+			return page;
+	}
+	give_up(ac, call_site);
+	os_describe_caller(call_site, caller, sizeof(caller));
+	os_panic("no memory for a request that must not fail: order %u, from node %d, by %s",
+		 ac->order, ac->permit.preferred_nid, caller);
+}
+
+struct page *alloc_by_context(struct alloc_context *ac, int nid, const struct mempolicy *policy,
+			      uintptr_t call_site)
+{
+	struct page *page = NULL;
+
+	for (u32 round = 0; round < MAX_CPUSET_ROUNDS; round++) {
+		page = alloc_walk(ac, WMARK_LOW, 0);
+		if (likely(page))
+			return page;
+		page = alloc_slowly(ac);
+		if (page || !permit_is_stale(&ac->permit))
+			break;
+		find_place(ac, nid, policy);
+	}
+	if (!page && (ac->gfp & __GFP_NOFAIL))
+		return alloc_without_fail(ac, call_site);
+	if (!page)
+		give_up(ac, call_site);
+	return page;
+}
