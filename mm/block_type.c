@@ -42,7 +42,7 @@
  *
  * --- Without
  *
- * block_types=0 makes every pageblock UNMOVABLE, and every request look there: one type, and what rules
+ * mm.block_types=off makes every pageblock UNMOVABLE, and every request look there: one type, and what rules
  * 1 to 3 are about does not come up. The paths are the same.
  *
  * Lock: the zone's. Sources: Gorman and Whitcroft, "The What, The Why and the Where To of
@@ -175,7 +175,7 @@ struct page *block_type_fall_back_locked(struct zone *zone, unsigned int order,
 
 /* --- Boot ---------------------------------------------------------------------------------- */
 
-/* The pageblocks of the RAM [start, end) of one node; `before` has the node of what lies before it. */
+/* The pageblocks of the RAM [start, end) of one node; the first may be shared with the one before. */
 static void init_range(pfn_t start, pfn_t end, bool shares_first)
 {
 	u8 type = block_type_mask ? BLOCK_MOVABLE : BLOCK_UNMOVABLE;
