@@ -193,6 +193,8 @@ const struct monitor_command monitor_commands[] = {
 	 command_meminfo, NULL, "Memory"},
 	{"buddyinfo", "", "free blocks by zone and order, as in Linux's /proc/buddyinfo",
 	 command_buddyinfo, NULL, NULL},
+	{"pagetypeinfo", "", "free blocks and pageblocks by type, as in Linux's /proc/pagetypeinfo",
+	 command_pagetypeinfo, NULL, NULL},
 	{"zoneinfo", "", "zones with marks and counters, as in Linux's /proc/zoneinfo",
 	 command_zoneinfo, NULL, NULL},
 	{"vmstat", "", "what has been counted, as in Linux's /proc/vmstat", command_vmstat, NULL,

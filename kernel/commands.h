@@ -40,6 +40,7 @@ int command_locks(int argc, char **argv);
 
 /* report_memory.c */
 int command_buddyinfo(int argc, char **argv);
+int command_pagetypeinfo(int argc, char **argv);
 int command_zoneinfo(int argc, char **argv);
 int command_meminfo(int argc, char **argv);
 

@@ -19,6 +19,7 @@ struct watermark_check;
 struct alloc_context {
 	gfp_t gfp;
 	unsigned int order;
+	enum block_type block_type;
 	enum zone_type request_class; /* the highest zone it may use */
 	u32 alloc_flags;              /* ALLOC_*: how far below the min mark it may go */
 	bool may_block;               /* it may, and it says so */

@@ -36,6 +36,7 @@
 #include <mm/os.h>
 #include <mm/trace.h>
 
+#include "block_type.h"
 #include "buddy.h"
 #include "pcp.h"
 #include "vmstat.h"
@@ -133,6 +134,7 @@ bool alloc_context_build(struct alloc_context *ac, int nid, gfp_t gfp, unsigned 
 		return false;
 	ac->gfp = gfp;
 	ac->order = order;
+	ac->block_type = gfp_block_type(gfp);
 	ac->request_class = gfp_class(gfp);
 	ac->alloc_flags = gfp_alloc_flags(gfp);
 	ac->may_block = (gfp & __GFP_DIRECT_RECLAIM) && os_may_sleep();
@@ -166,12 +168,13 @@ static struct page *take_from_zone(const struct alloc_context *ac, struct zone *
 
 	/* The lists count only what is plain; an interleaved page shall be seen where it went. */
 	if (order <= PCP_MAX_ORDER && !ac->permit.by_policy) {
-		page = pcp_alloc(zone, order, ac->request_class, zone->nid != preferred->nid);
+		page = pcp_alloc(zone, order, ac->block_type, ac->request_class,
+				 zone->nid != preferred->nid);
 		if (page)
 			return page;
 	}
 	flags = spin_lock_irqsave(&zone->lock);
-	page = buddy_take_locked(zone, order);
+	page = buddy_take_locked(zone, order, ac->block_type);
 	if (page) {
 		zone_count_locked(zone, ZONE_ALLOC, 1);
 		zone_count_locked(zone, ZONE_ALLOC_PAGES, (u64)1 << order);
@@ -216,7 +219,7 @@ static enum zone_verdict judge(const struct alloc_context *ac, const struct zone
  */
 static void mark_reserve(struct page *page)
 {
-	page->marks |= PAGE_MARK_RESERVE;
+	page_set_mark(page, PAGE_MARK_RESERVE);
 	zone_count_atomic(page_zone(page), ZONE_RESERVE_TAKEN);
 }
 

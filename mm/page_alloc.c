@@ -30,6 +30,7 @@
 #include <mm/os.h>
 #include <mm/trace.h>
 
+#include "block_type.h"
 #include "buddy.h"
 #include "fault_inject.h"
 #include "memmap.h"
@@ -92,7 +93,7 @@ static __always_inline struct page *alloc_hit(int nid, gfp_t gfp, unsigned int o
 	/* Relaxed: hints, as said above. */
 	if (unlikely(load_relaxed(&zone->nr_free_pages) <= load_relaxed(&zone->fast_mark)))
 		return NULL;
-	return pcp_alloc_hit(zone, order);
+	return pcp_alloc_hit(zone, pcp_index(order, gfp));
 }
 
 /* Who asked is looked up where it is needed: a hit then needs no stack frame. */
@@ -224,6 +225,14 @@ static __noinline void trace_free(const struct page *page, unsigned int order, u
 		      .nid = page->nid, .order = (u8)order, .zone = page->zone);
 }
 
+/* Whatever it was to its holder, it is a page like others now. Only if what the caller says is right. */
+static void page_prepare_free(struct page *page, unsigned int order)
+{
+	if (unlikely(page->marks) && page->state == PAGE_ALLOCATED && page->order == order)
+		/* Relaxed: as page_set_mark(). */
+		store_relaxed(&page->head, PAGE_HEAD(PAGE_ALLOCATED, order));
+}
+
 static __noinline void free_block(struct page *page, unsigned int order, uintptr_t call_site)
 {
 	struct zone *zone;
@@ -234,9 +243,7 @@ static __noinline void free_block(struct page *page, unsigned int order, uintptr
 		report_bad_address(page, "no struct page", order, call_site);
 
 	zone = page_zone(page);
-	/* Prepare: whatever it was to its holder, it is a page like others now. */
-	if (page->head == PAGE_HEAD(PAGE_ALLOCATED, order))
-		page->marks = 0;
+	page_prepare_free(page, order);
 	if (unlikely(load_relaxed(&trace_enabled)))
 		trace_free(page, order, call_site);
 	if (order <= PCP_MAX_ORDER && page->head == PAGE_HEAD(PAGE_ALLOCATED, order) &&
@@ -259,8 +266,8 @@ static __noinline void free_block(struct page *page, unsigned int order, uintptr
 static __always_inline bool free_hit(struct page *page, unsigned int order)
 {
 	return likely(order <= PCP_MAX_ORDER && is_struct_page(page) &&
-		      page->head == PAGE_HEAD(PAGE_ALLOCATED, order) && page->marks == 0) &&
-	       pcp_free_hit(page_zone(page), page, order);
+		      page->head == PAGE_HEAD(PAGE_ALLOCATED, order)) &&
+	       pcp_free_hit(page_zone(page), page);
 }
 
 void __free_pages(struct page *page, unsigned int order)
