@@ -127,6 +127,21 @@ static inline void pcp_push(struct pcp_list *list, struct page *page)
 	list->nr_frees++;
 }
 
+/* Would pcp_alloc() find a block, without asking the zone? For people. */
+static inline bool pcp_has_block(const struct zone *zone, unsigned int order, enum block_type type)
+{
+	const struct pcp_list *list;
+	bool has;
+
+	if (order > PCP_MAX_ORDER)
+		return false;
+	preempt_disable();
+	list = pcp_this_cpu(zone, PAGE_LIST(order, type));
+	has = !load_relaxed(&list->busy) && pcp_nr_blocks(list) > 0;
+	preempt_enable();
+	return has;
+}
+
 /*
  * A block of this CPU's, if that is possible at once; else NULL, and pcp_alloc() is next. Here and in
  * pcp_free_hit() each way out has its own end, so that none carries a result to be tested again.
