@@ -107,8 +107,8 @@ enum zone_verdict rehearse_zone(const struct alloc_context *ac, const struct zon
 				     ac->request_class, alloc_flags, on_lists, &z.check);
 		z.verdict = weigh_up(ac, zone, &z, on_lists);
 	}
-	if (z.verdict == VERDICT_TAKE ||
-	    (z.verdict == VERDICT_MAYBE && recorder->out->zone.verdict != VERDICT_MAYBE))
+	/* The first that may do stays: whether it does, only doing it says. */
+	if (z.verdict >= VERDICT_MAYBE && recorder->out->zone.verdict != VERDICT_MAYBE)
 		recorder->out->zone = z;
 	if (recorder->zone)
 		recorder->zone(recorder, &z);
@@ -148,16 +148,19 @@ static bool rehearse_hit(int nid, gfp_t gfp, unsigned int order, struct alloc_re
 
 static void rehearse_walks(struct alloc_context *ac, struct explanation *out)
 {
+	bool takes;
+
 	rehearse_step(ac->recorder, STEP_FAST);
-	if (alloc_walk(ac, WMARK_LOW, 0) || alloc_slowly(ac)) {
-		out->end = EXPLAIN_TAKES;
-		return;
-	}
-	out->end = ac->gfp & __GFP_NOFAIL ? EXPLAIN_WAITS : EXPLAIN_FAILS;
+	takes = alloc_walk(ac, WMARK_LOW, 0) || alloc_slowly(ac);
 	if (out->zone.verdict == VERDICT_MAYBE) {
 		out->end = EXPLAIN_MAYBE;
 		out->step = STEP_AFTER_DRAIN;
-	} else if (out->end == EXPLAIN_FAILS) {
+	} else if (takes) {
+		out->end = EXPLAIN_TAKES;
+	} else if (ac->gfp & __GFP_NOFAIL) {
+		out->end = EXPLAIN_WAITS;
+	} else {
+		out->end = EXPLAIN_FAILS;
 		rehearse_step(ac->recorder, STEP_GIVE_UP);
 	}
 }
