@@ -59,7 +59,7 @@ void rehearse_step(struct alloc_recorder *recorder, enum alloc_step step);
 enum zone_verdict rehearse_zone(const struct alloc_context *ac, const struct zone *zone,
 				enum zone_watermark mark, u32 alloc_flags,
 				enum zone_verdict verdict);
-/* From here on as if the CPUs' lists were back. How many pages that are. */
-u64 rehearse_drain(struct alloc_recorder *recorder);
+/* From here on as if the CPUs' lists were back. */
+void rehearse_drain(struct alloc_recorder *recorder);
 
 #endif

@@ -67,7 +67,9 @@ static u32 gfp_alloc_flags(gfp_t gfp)
 		flags |= ALLOC_MIN_RESERVE;
 	if (!(gfp & __GFP_DIRECT_RECLAIM))
 		flags |= ALLOC_NON_BLOCK;
-	if (!os_in_interrupt() && (os_current()->flags & PF_OOM_VICTIM))
+	/* A part of the reserve like any other: __GFP_NOMEMALLOC is above it, too. */
+	if (!(gfp & __GFP_NOMEMALLOC) && !os_in_interrupt() &&
+	    (os_current()->flags & PF_OOM_VICTIM))
 		flags |= ALLOC_OOM;
 	return flags;
 }
@@ -294,11 +296,15 @@ static struct page *reclaim_and_look(const struct alloc_context *ac)
 	return page;
 }
 
+/* Looks also if nothing was put aside: another request may have drained it all a moment ago. */
 static struct page *drain_and_look(const struct alloc_context *ac)
 {
 	begin_step(ac, STEP_DRAIN);
-	if ((ac->recorder ? rehearse_drain(ac->recorder) : drain_all_pages()) == 0)
-		return NULL;
+	/* Another may have drained them a moment ago: look in any case. */
+	if (ac->recorder)
+		rehearse_drain(ac->recorder);
+	else
+		drain_all_pages();
 	return look_below(ac, STEP_AFTER_DRAIN);
 }
 
@@ -386,8 +392,19 @@ static void pause_a_moment(const struct alloc_context *ac)
 	os_wait(&nobody, never, NULL, NOFAIL_PAUSE_NS);
 }
 
+/* If the cpuset has changed, what was true of the old one is no answer. */
+static bool begin_anew(struct alloc_context *ac, int nid, const struct mempolicy *policy)
+{
+	if (!permit_is_stale(&ac->permit))
+		return false;
+	vmstat_count(VMSTAT_ALLOC_MEMS_MOVED);
+	find_place(ac, nid, policy);
+	return true;
+}
+
 /* There is nothing the caller could do without it: as often as may help, and then the truth. */
-static struct page *alloc_without_fail(const struct alloc_context *ac, uintptr_t call_site)
+static struct page *alloc_without_fail(struct alloc_context *ac, int nid,
+				       const struct mempolicy *policy, uintptr_t call_site)
 {
 	char caller[OS_CALLER_BYTES];
 
@@ -395,6 +412,7 @@ static struct page *alloc_without_fail(const struct alloc_context *ac, uintptr_t
 		struct page *page;
 
 		pause_a_moment(ac);
+		begin_anew(ac, nid, policy);
 		page = alloc_slowly(ac);
 		if (page)
 			return page;
@@ -415,13 +433,11 @@ struct page *alloc_by_context(struct alloc_context *ac, int nid, const struct me
 		if (likely(page))
 			return page;
 		page = alloc_slowly(ac);
-		if (page || !permit_is_stale(&ac->permit))
+		if (page || !begin_anew(ac, nid, policy))
 			break;
-		vmstat_count(VMSTAT_ALLOC_MEMS_MOVED);
-		find_place(ac, nid, policy);
 	}
 	if (!page && (ac->gfp & __GFP_NOFAIL))
-		return alloc_without_fail(ac, call_site);
+		return alloc_without_fail(ac, nid, policy, call_site);
 	if (!page)
 		give_up(ac, call_site);
 	return page;

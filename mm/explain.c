@@ -60,16 +60,9 @@ static u64 pages_on_lists(const struct zone *zone)
 	return pages;
 }
 
-u64 rehearse_drain(struct alloc_recorder *recorder)
+void rehearse_drain(struct alloc_recorder *recorder)
 {
-	struct zone *zone;
-	u64 pages = 0;
-	int nid;
-
-	for_each_zone(nid, zone)
-		pages += pages_on_lists(zone);
 	recorder->drained = true;
-	return pages;
 }
 
 /* The sum is there: what does it come to? */
