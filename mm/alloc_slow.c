@@ -36,6 +36,7 @@
 #include <mm/os.h>
 #include <mm/trace.h>
 
+#include "block_type.h"
 #include "buddy.h"
 #include "pcp.h"
 #include "vmstat.h"
@@ -47,19 +48,6 @@
 #define MAX_NOFAIL_ROUNDS       16
 /* Between two rounds of a request that must not fail: others may free something. */
 #define NOFAIL_PAUSE_NS 10000000ull
-
-static const char *const step_names[NR_ALLOC_STEPS] = {
-	[STEP_FAST] = "fast",       [STEP_WAKE_KSWAPD] = "wake_kswapd",
-	[STEP_MIN] = "min",         [STEP_NO_MARKS] = "no_marks",
-	[STEP_RECLAIM] = "reclaim", [STEP_AFTER_RECLAIM] = "after_reclaim",
-	[STEP_DRAIN] = "drain",     [STEP_AFTER_DRAIN] = "after_drain",
-	[STEP_OOM] = "oom",         [STEP_GIVE_UP] = "give_up",
-};
-
-const char *alloc_step_name(enum alloc_step step)
-{
-	return (u32)step < NR_ALLOC_STEPS ? step_names[step] : "unknown";
-}
 
 /* --- The context ------------------------------------------------------------------------------- */
 
@@ -86,37 +74,19 @@ static u32 gfp_alloc_flags(gfp_t gfp)
 	return flags;
 }
 
-static __noinline void report_bad_request(const char *wrong, int nid, gfp_t gfp, unsigned int order,
-					  uintptr_t call_site)
+/* Everything a caller can get wrong. */
+const char *alloc_request_fault(int nid, gfp_t gfp, unsigned int order,
+				const struct mempolicy *policy)
 {
-	char caller[OS_CALLER_BYTES];
-
-	os_describe_caller(call_site, caller, sizeof(caller));
-	os_log(OS_LOG_ERR, "mm", "bad request: %s (node %d, gfp 0x%x, order %u, by %s)", wrong, nid,
-	       gfp, order, caller);
-}
-
-/* Everything a caller can get wrong, in one line each. */
-static bool request_is_valid(int nid, gfp_t gfp, unsigned int order, const struct mempolicy *policy,
-			     uintptr_t call_site)
-{
-	const char *wrong = NULL;
-
 	if (order > MAX_ORDER)
-		wrong = "order above 10";
-	else if (nid != NUMA_NO_NODE && (nid < 0 || nid >= MAX_NUMNODES || NODE_DATA(nid) == NULL))
-		wrong = "no such node";
-	else if (gfp & ~__GFP_ALL)
-		wrong = "unknown gfp flag";
-	else if (policy && mempolicy_check(policy) != 0)
-		wrong = "a policy without a node that has memory";
-	else
-		wrong = gfp_contradiction(gfp, order);
-	if (wrong) {
-		vmstat_count(VMSTAT_ALLOC_REFUSED);
-		report_bad_request(wrong, nid, gfp, order, call_site);
-	}
-	return wrong == NULL;
+		return "order above 10";
+	if (nid != NUMA_NO_NODE && (nid < 0 || nid >= MAX_NUMNODES || NODE_DATA(nid) == NULL))
+		return "no such node";
+	if (gfp & ~__GFP_ALL)
+		return "unknown gfp flag";
+	if (policy && mempolicy_check(policy) != 0)
+		return "a policy without a node that has memory";
+	return gfp_contradiction(gfp, order);
 }
 
 /* Where: what the task may have now, and from which node outward. */
@@ -128,19 +98,17 @@ static void find_place(struct alloc_context *ac, int nid, const struct mempolicy
 	ac->zonelist = &NODE_DATA(ac->permit.preferred_nid)->zonelist[kind];
 }
 
-bool alloc_context_build(struct alloc_context *ac, int nid, gfp_t gfp, unsigned int order,
-			 const struct mempolicy *policy, uintptr_t call_site)
+void alloc_context_build(struct alloc_context *ac, int nid, gfp_t gfp, unsigned int order,
+			 const struct mempolicy *policy)
 {
-	if (unlikely(!request_is_valid(nid, gfp, order, policy, call_site)))
-		return false;
 	ac->gfp = gfp;
 	ac->order = order;
+	ac->block_type = gfp_block_type(gfp);
 	ac->request_class = gfp_class(gfp);
 	ac->alloc_flags = gfp_alloc_flags(gfp);
 	ac->may_block = (gfp & __GFP_DIRECT_RECLAIM) && os_may_sleep();
 	find_place(ac, nid, policy);
 	ac->recorder = NULL;
-	return true;
 }
 
 /* --- Looking and taking -------------------------------------------------------------------------- */
@@ -168,12 +136,13 @@ static struct page *take_from_zone(const struct alloc_context *ac, struct zone *
 
 	/* The lists count only what is plain; an interleaved page shall be seen where it went. */
 	if (order <= PCP_MAX_ORDER && !ac->permit.by_policy) {
-		page = pcp_alloc(zone, order, ac->request_class, zone->nid != preferred->nid);
+		page = pcp_alloc(zone, order, ac->block_type, ac->request_class,
+				 zone->nid != preferred->nid);
 		if (page)
 			return page;
 	}
 	flags = spin_lock_irqsave(&zone->lock);
-	page = buddy_take_locked(zone, order);
+	page = buddy_take_locked(zone, order, ac->block_type);
 	if (page) {
 		zone_count_locked(zone, ZONE_ALLOC, 1);
 		zone_count_locked(zone, ZONE_ALLOC_PAGES, (u64)1 << order);
@@ -188,7 +157,6 @@ static enum zone_verdict judge(const struct alloc_context *ac, const struct zone
 			       enum zone_watermark mark, u32 alloc_flags)
 {
 	u64 pages = load_relaxed(&zone->watermark[mark]); /* relaxed: old or new, either will do */
-	struct watermark_check check = {0};
 	enum zone_verdict verdict;
 
 	if (zone->type > ac->request_class)
@@ -201,15 +169,8 @@ static enum zone_verdict judge(const struct alloc_context *ac, const struct zone
 		verdict = VERDICT_TAKE;
 	else
 		verdict = VERDICT_MARK;
-	if (likely(!ac->recorder))
-		return verdict;
-	zone_watermark_check(zone, ac->order, pages, ac->request_class, alloc_flags, &check);
-	if (verdict == VERDICT_MARK && check.pages_ok)
-		verdict = VERDICT_BLOCK;
-	if (verdict == VERDICT_TAKE && !check.block_ok)
-		verdict = VERDICT_BLOCK;
-	ac->recorder->zone(ac->recorder, zone, verdict, &check);
-	return verdict;
+	return unlikely(ac->recorder) ? rehearse_zone(ac, zone, mark, alloc_flags, verdict)
+				      : verdict;
 }
 
 /*
@@ -218,7 +179,7 @@ static enum zone_verdict judge(const struct alloc_context *ac, const struct zone
  */
 static void mark_reserve(struct page *page)
 {
-	page->marks |= PAGE_MARK_RESERVE;
+	page_set_mark(page, PAGE_MARK_RESERVE);
 	zone_count_atomic(page_zone(page), ZONE_RESERVE_TAKEN);
 }
 
@@ -279,7 +240,7 @@ static enum vmstat_item step_item(const struct alloc_context *ac, enum alloc_ste
 static void begin_step(const struct alloc_context *ac, enum alloc_step step)
 {
 	if (ac->recorder)
-		ac->recorder->step(ac->recorder, step);
+		rehearse_step(ac->recorder, step);
 	else
 		vmstat_count(step_item(ac, step));
 }
@@ -339,7 +300,10 @@ static struct page *reclaim_and_look(const struct alloc_context *ac)
 static struct page *drain_and_look(const struct alloc_context *ac)
 {
 	begin_step(ac, STEP_DRAIN);
-	if (!ac->recorder)
+	/* Another may have drained them a moment ago: look in any case. */
+	if (ac->recorder)
+		rehearse_drain(ac->recorder);
+	else
 		drain_all_pages();
 	return look_below(ac, STEP_AFTER_DRAIN);
 }

@@ -168,3 +168,35 @@ bool memory_next(pfn_t *cursor, pfn_t end, struct memory_piece *piece)
 	spin_unlock_irqrestore(&zone->lock, flags);
 	return true;
 }
+
+/* --- Pageblocks ---------------------------------------------------------------------------- */
+
+const char *block_type_name(enum block_type type)
+{
+	static const char *const names[NR_BLOCK_TYPES] = {"Unmovable", "Movable"};
+
+	return type < NR_BLOCK_TYPES ? names[type] : "?";
+}
+
+bool pageblock_counts(int nid, enum zone_type type, struct pageblock_counts *out)
+{
+	const struct zone *zone = zone_find(nid, type);
+
+	if (!zone)
+		return false;
+	memset(out, 0, sizeof(*out));
+	for (pfn_t pfn = ALIGN_DOWN(zone->start_pfn, PAGEBLOCK_PAGES);
+	     pfn < zone->start_pfn + zone->spanned_pages; pfn += PAGEBLOCK_PAGES) {
+		const struct page *first = pfn_to_page(pfn);
+		u8 block_type;
+
+		/* Of one shared by nodes only the one of its first frame counts it. */
+		if (!pfn_valid(pfn) || first->nid != zone->nid || first->zone != zone->type)
+			continue;
+		/* Relaxed: each is a figure; the next may change while we look at this one. */
+		block_type = load_relaxed(&first->pageblock_type);
+		out->of_type[block_type < NR_BLOCK_TYPES ? block_type : BLOCK_UNMOVABLE]++;
+		out->shared += first->pageblock_shared;
+	}
+	return true;
+}

@@ -59,7 +59,7 @@ static u64 lowered(u64 min, u32 alloc_flags)
 
 /* The whole arithmetic, in one place: who decides looks at the two answers, who explains at all of it. */
 static inline struct watermark_check weigh(const struct zone *zone, unsigned int order, u64 mark,
-					   enum zone_type request_class, u32 alloc_flags)
+					   enum zone_type request_class, u32 alloc_flags, u64 more)
 {
 	/*
 	 * Relaxed: hints, which the zone's lock guards and the taker looks at again under it. Each is
@@ -67,7 +67,7 @@ static inline struct watermark_check weigh(const struct zone *zone, unsigned int
 	 */
 	u32 orders = load_relaxed(&zone->nonempty_orders);
 	struct watermark_check check = {
-		.free = load_relaxed(&zone->nr_free_pages),
+		.free = load_relaxed(&zone->nr_free_pages) + more,
 		.others = ((u64)1 << order) - 1,
 		.mark = mark,
 		.lowered = unlikely(alloc_flags) ? lowered(mark, alloc_flags) : mark,
@@ -84,16 +84,16 @@ static inline struct watermark_check weigh(const struct zone *zone, unsigned int
 bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
 		       enum zone_type request_class, u32 alloc_flags)
 {
-	struct watermark_check check = weigh(zone, order, mark, request_class, alloc_flags);
+	struct watermark_check check = weigh(zone, order, mark, request_class, alloc_flags, 0);
 
 	return check.pages_ok && (order == 0 || check.block_ok);
 }
 
 void zone_watermark_check(const struct zone *zone, unsigned int order, u64 mark,
-			  enum zone_type request_class, u32 alloc_flags,
+			  enum zone_type request_class, u32 alloc_flags, u64 more,
 			  struct watermark_check *out)
 {
-	*out = weigh(zone, order, mark, request_class, alloc_flags);
+	*out = weigh(zone, order, mark, request_class, alloc_flags, more);
 }
 
 /* --- The marks ----------------------------------------------------------------------------- */

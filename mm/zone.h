@@ -18,7 +18,7 @@
 #define ZONE_DMA_END_PFN   (MiB(16) >> PAGE_SHIFT)
 #define ZONE_DMA32_END_PFN (GiB(4) >> PAGE_SHIFT)
 
-/* The free blocks of one order. */
+/* The free blocks of one order, in pageblocks of one type. */
 struct free_area {
 	struct list_head list; /* of struct page.free_link, last freed first */
 	u64 nr_free;           /* blocks on it */
@@ -29,13 +29,17 @@ struct free_area {
  *
  * Invariants (check):
  *   ZONE-1   managed <= present <= spanned, and free + captured <= managed
- *   BUDDY-1  a page on free_area[o] is FREE, of order o, of this zone, its frame
+ *   BUDDY-1  a page on free_area[t][o] is FREE, of order o, of this zone, its frame
  *            aligned to 1 << o and its block inside the zone's span
- *   BUDDY-2  free_area[o].nr_free is the length of its list, whose links agree
+ *   BUDDY-2  free_area[t][o].nr_free is the length of its list, whose links agree
  *   BUDDY-3  no block and its buddy are both free at the same order below MAX_ORDER
- *   BUDDY-4  nr_free_pages is the sum over orders of nr_free << order
- *   BUDDY-5  bit o of nonempty_orders is set if and only if free_area[o] is not empty
+ *   BUDDY-4  nr_free_pages is the sum over types and orders of nr_free << order
+ *   BUDDY-5  bit o of type_orders[t] is set if and only if free_area[t][o] is not empty, and
+ *            that of nonempty_orders if one of them is
  *   BUDDY-6  conservation: FREE, ALLOCATED and PCP blocks and captured pages add up to managed
+ *   BTYPE-1  a page on free_area[t][o] is in a pageblock of type t, and so is all of its block
+ *   BTYPE-2  a pageblock with RAM of two nodes is UNMOVABLE, and says that it is shared
+ *   BTYPE-3  an ALLOCATED or PCP block says for which type it was taken, and its order's list
  *   WMARK-1  watermark[] is the zone's share of min_free_kbytes, low and high above it in
  *            equal gaps (watermark_compute())
  *   WMARK-2  lowmem_reserve[] is a share of the memory above (lowmem_reserve_compute())
@@ -63,7 +67,8 @@ struct zone {
 	u64 nr_free_pages;
 	u64 nr_captured; /* in claimed blocks: in no count above, on no list */
 	u32 nonempty_orders;
-	struct free_area free_area[NR_ORDERS];
+	u32 type_orders[NR_BLOCK_TYPES];
+	struct free_area free_area[NR_BLOCK_TYPES][NR_ORDERS];
 	u64 events[NR_ZONE_EVENTS]; /* those counted without the lock are atomic */
 };
 
@@ -102,13 +107,14 @@ extern struct pglist_data *node_data[MAX_NUMNODES];
  * fallback list. A number that is no node's has a zone there that never has a free page.
  * Constant after mm_init().
  */
-#define ZONE_TABLE_STRIDE 4
-extern struct zone *zone_table[MAX_NUMNODES * ZONE_TABLE_STRIDE];
+_Static_assert(MAX_NUMNODES <= 256, "a node's number is a byte of struct page");
+#define NR_PLACES (PAGE_PLACE(MAX_NR_ZONES - 1, MAX_NUMNODES - 1) + 1)
+extern struct zone *zone_table[NR_PLACES]; /* by page->place */
 extern struct zone *first_zone[MAX_NUMNODES];
 
 static inline struct zone *page_zone(const struct page *page)
 {
-	return zone_table[(u32)page->nid * ZONE_TABLE_STRIDE + page->zone];
+	return zone_table[page->place];
 }
 
 /* NULL: no such node or zone. */

@@ -30,7 +30,7 @@ static struct zone *boot_zone(struct ktest *t)
 
 static struct page *first_free(struct zone *zone, u32 order)
 {
-	return list_first_entry(&zone->free_area[order].list, struct page, free_link);
+	return list_first_entry(&zone->free_area[BLOCK_MOVABLE][order].list, struct page, free_link);
 }
 
 /* The invariants' data is constant to everyone else. */
@@ -155,7 +155,7 @@ static void buddy_1(struct ktest *t)
 
 static void buddy_2(struct ktest *t)
 {
-	boot_zone(t)->free_area[MAX_ORDER].nr_free--;
+	boot_zone(t)->free_area[BLOCK_MOVABLE][MAX_ORDER].nr_free--;
 	expect_check_finds(t, "BUDDY-2");
 }
 
@@ -192,7 +192,7 @@ static void page_2_wild_order(struct ktest *t)
 
 	boot_zone(t);
 	page = alloc_pages_node(1, GFP_KERNEL, 0);
-	page->order = 200;
+	page->order = 15;
 	expect_check_finds(t, "PAGE-2");
 }
 
@@ -203,12 +203,12 @@ static void buddy_3(struct ktest *t)
 
 	/* Two halves listed instead of the whole. */
 	list_del(&page->free_link);
-	zone->free_area[MAX_ORDER].nr_free--;
+	zone->free_area[BLOCK_MOVABLE][MAX_ORDER].nr_free--;
 	for (u32 half = 0; half < 2; half++) {
 		page[half * 512].state = PAGE_FREE;
 		page[half * 512].order = 9;
-		list_add(&page[half * 512].free_link, &zone->free_area[9].list);
-		zone->free_area[9].nr_free++;
+		list_add(&page[half * 512].free_link, &zone->free_area[BLOCK_MOVABLE][9].list);
+		zone->free_area[BLOCK_MOVABLE][9].nr_free++;
 	}
 	zone->nonempty_orders |= 1u << 9;
 	expect_check_finds(t, "BUDDY-3");
@@ -339,6 +339,34 @@ static void wmark_2(struct ktest *t)
 	expect_check_finds(t, "WMARK-2");
 }
 
+static void btype_1(struct ktest *t)
+{
+	struct page *page = first_free(boot_zone(t), MAX_ORDER);
+
+	page[PAGEBLOCK_PAGES].pageblock_type = BLOCK_UNMOVABLE;
+	expect_check_finds(t, "BTYPE-1");
+}
+
+static void btype_2(struct ktest *t)
+{
+	struct page *page = first_free(boot_zone(t), MAX_ORDER);
+
+	page->pageblock_shared = true;
+	expect_check_finds(t, "BTYPE-2");
+}
+
+static void btype_3(struct ktest *t)
+{
+	struct page *page;
+
+	boot_zone(t);
+	page = alloc_pages_node(1, GFP_KERNEL, 3);
+	page->list = PAGE_LIST(2, BLOCK_UNMOVABLE);
+	expect_check_finds(t, "BTYPE-3");
+	page->list = PAGE_LIST(3, NR_BLOCK_TYPES);
+	expect_check_finds(t, "BTYPE-3");
+}
+
 #define RING               8
 #define SEQUENCE_AND_PLACE 5 /* the word of a record that has them */
 
@@ -424,6 +452,9 @@ static const struct ktest_case cases[] = {
 	KTEST(pcp_2),
 	KTEST(wmark_1),
 	KTEST(wmark_2),
+	KTEST(btype_1),
+	KTEST(btype_2),
+	KTEST(btype_3),
 	KTEST(trace_1),
 	KTEST(trace_2),
 	KTEST(trace_2_event),
