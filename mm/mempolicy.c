@@ -64,9 +64,9 @@ bool task_is_limited(const struct os_task *task)
 }
 
 /*
- * Two may be at it at once, each having changed something that the other has perhaps not seen. Of their
- * last fences one comes first: who comes second sees in its look afterwards what the other has changed
- * before, and writes anew if its word is not that. So what stays is never of an old mask.
+ * Two may be at it at once, each having changed something that the other has perhaps not seen. Acquire
+ * and release: of two that exchange the same word one comes second, and sees then what the first has
+ * changed before. If its word is not what that comes to, it writes anew; the first one's is gone.
  */
 static void set_limited(struct os_task *task)
 {
@@ -74,9 +74,8 @@ static void set_limited(struct os_task *task)
 
 	do {
 		limited = task_is_limited(task);
-		store_relaxed(&task->limited, limited);
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	} while (task_is_limited(task) != limited || load_relaxed(&task->limited) != limited);
+		__atomic_exchange_n(&task->limited, limited, __ATOMIC_ACQ_REL);
+	} while (task_is_limited(task) != limited);
 }
 
 static void limits_changed(struct os_task *task)
