@@ -74,7 +74,7 @@ static void set_limited(struct os_task *task)
 
 	do {
 		limited = task_is_limited(task);
-		__atomic_exchange_n(&task->limited, limited, __ATOMIC_ACQ_REL);
+		(void)__atomic_exchange_n(&task->limited, limited, __ATOMIC_ACQ_REL);
 	} while (task_is_limited(task) != limited);
 }
 
