@@ -19,7 +19,8 @@
  * for nothing.
  *
  * The hit path asks none of this. It asks one word of its CPU, which says that the running task has no
- * limits (this_task_is_limited()); os_limits_changed() tells the kernel to set that word anew.
+ * limits (this_task_is_limited()); os_limits_changed() tells the kernel to set that word anew. While a
+ * cpuset changes the word is set, so a request that has seen the new one never gets by the old.
  *
  * No lock. PF_* flags and policy are the running task's own; interrupts do not look at them. The word
  * comes of all three, and two may set it at once: the task itself and who changes its cpuset. See
@@ -60,6 +61,7 @@ bool task_is_limited(const struct os_task *task)
 	nodemask_t memory = node_memory_mask();
 
 	return (load_relaxed(&task->flags) & PF_MEMALLOC) || load_relaxed(&task->mempolicy) ||
+	       load_relaxed(&task->mems_changing) ||
 	       (load_relaxed(&task->mems_allowed) & memory) != memory;
 }
 
@@ -108,9 +110,13 @@ int task_set_mems_allowed(struct os_task *task, nodemask_t nodes)
 {
 	if (!(nodes & node_memory_mask()))
 		return -EINVAL;
+	/* Off the hit path before there is a new mask, or it would give by the old one after a look at the new. */
+	__atomic_fetch_add(&task->mems_changing, 1, __ATOMIC_RELAXED);
+	limits_changed(task);
 	store_relaxed(&task->mems_allowed, nodes);
 	/* Release: the mask first. Two that set it at once: the last mask stays, and both count. */
 	__atomic_fetch_add(&task->mems_generation, 1, __ATOMIC_RELEASE);
+	__atomic_fetch_sub(&task->mems_changing, 1, __ATOMIC_RELEASE);
 	limits_changed(task);
 	return 0;
 }
