@@ -133,6 +133,7 @@ static inline bool page_state_is_head(u8 state)
 /* As one word, little-endian and without marks: what the hot paths compare, store and look up by. */
 #define PAGE_HEAD(state, order) ((u16)((state) | (order) << 8))
 #define PAGE_HEAD_ORDER(head)   ((head) >> 8 & 0xf)
+#define PAGE_HEAD_MARKS(head)   ((head) >> PAGE_MARKS_SHIFT)
 #define PAGE_PLACE(zone, nid)   ((u16)((nid) | (zone) << 8))
 #define PAGE_BLOCK(state, order, zone, nid) \
 	(PAGE_HEAD(state, order) | (u32)PAGE_PLACE(zone, nid) << 16)
