@@ -162,7 +162,7 @@ void explain_request(int nid, gfp_t gfp, unsigned int order, struct alloc_record
 		     struct explanation *out)
 {
 	struct os_task *task = os_current();
-	u32 turn = task->last_interleaved; /* a rehearsal is nobody's turn */
+	u32 turn = task->interleave_from; /* a rehearsal is nobody's turn */
 	struct alloc_context ac;
 
 	*out = (struct explanation){.refused = alloc_request_fault(nid, gfp, order, NULL)};
@@ -175,7 +175,7 @@ void explain_request(int nid, gfp_t gfp, unsigned int order, struct alloc_record
 		return;
 	}
 	alloc_context_build(&ac, nid, gfp, order, NULL);
-	task->last_interleaved = turn;
+	task->interleave_from = turn;
 	ac.recorder = recorder;
 	out->permit = ac.permit;
 	out->request_class = ac.request_class;

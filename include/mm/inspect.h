@@ -25,6 +25,10 @@ enum zone_event {
 	EXTFRAG_FALLBACK,    /* a block was taken from a pageblock of the other type, which stays so */
 	EXTFRAG_STEAL,       /* the other type gave pageblocks away, and a block was taken there */
 	EXTFRAG_PAGEBLOCK,   /* a pageblock changed its type */
+	CLAIM_BEGUN,         /* blocks that somebody began to gather */
+	CLAIM_COMPLETED,     /* of them handed over as a whole */
+	CLAIM_CAPTURED_PAGES, /* pages that went to claims */
+	CLAIM_RETURNED_PAGES, /* of them given back when the claim ended */
 	ZONE_WMARK_FAILED,   /* the check of a mark refused a request here */
 	NUMA_HIT,            /* a request that preferred this node got it */
 	NUMA_MISS,           /* one that preferred another got this one */
