@@ -91,7 +91,7 @@ def test_figures_agree(name, boot):
     assert moved("pgfree") == 13
     assert moved("numa_hit") == 3 and moved("numa_miss") == moved("numa_foreign") == 0
     assert moved("numa_local") + moved("numa_other") == 3
-    assert moved("hw_alloc_slow") == moved("hw_alloc_failed") == moved("allocstall_normal") == 0
+    assert moved("hw_alloc_min") == moved("hw_alloc_give_up") == moved("allocstall_normal") == 0
     for picture in (before, after):
         check_sums(picture)
 
