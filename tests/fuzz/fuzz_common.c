@@ -76,6 +76,11 @@ struct os_task *os_current(void)
 	return &only;
 }
 
+bool this_task_is_limited(void)
+{
+	return false;
+}
+
 bool os_in_interrupt(void)
 {
 	return false;
