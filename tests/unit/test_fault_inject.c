@@ -100,32 +100,44 @@ static void draws_follow_the_seed(struct ktest *t)
 		  ~(u64)0);
 }
 
-static void interrupt_asks(void *arg)
+/* A thread on a CPU: interrupts come on top of it. */
+struct marked {
+	int id;
+	u64 in_interrupt, in_thread; /* as which_fail() */
+};
+
+static void ask_as_both(void *arg)
 {
-	*(bool *)arg = one_fails(GFP_ATOMIC, 0);
+	struct marked *m = arg;
+
+	fault_rule_mark(os_current(), (u32)m->id);
+	host_in_interrupt = true;
+	m->in_interrupt = which_fail(4, GFP_ATOMIC, 0);
+	host_in_interrupt = false;
+	m->in_thread = which_fail(4, GFP_KERNEL, 0);
 }
 
 static void tasks_are_told_apart(struct ktest *t)
 {
 	struct fault_rule_state state;
-	bool failed = true;
-	int id;
+	struct marked m;
+	struct os_thread *thread;
 
 	host_machine_boot(&machine);
-	id = fault_rule_add(&(struct fault_rule){.of_tasks = true, .nth = 2});
+	m.id = fault_rule_add(&(struct fault_rule){.of_tasks = true, .nth = 2});
 	EXPECT_EQ(t, which_fail(4, GFP_KERNEL, 0), 0);
-	fault_rule_mark(os_current(), (u32)id);
-	host_in_interrupt = true; /* on this task, not of it */
-	interrupt_asks(&failed);
-	host_in_interrupt = false;
-	EXPECT(t, !failed);
-	EXPECT_EQ(t, which_fail(4, GFP_KERNEL, 0), 0x02);
-	ASSERT_TRUE(t, fault_rule_state((u32)id, &state));
+	thread = os_thread_start("marked", 0, ask_as_both, &m);
+	ASSERT_TRUE(t, thread != NULL);
+	os_thread_join(thread);
+	EXPECT_EQ(t, m.in_interrupt, 0);
+	EXPECT_EQ(t, m.in_thread, 0x02);
+	ASSERT_TRUE(t, fault_rule_state((u32)m.id, &state));
 	EXPECT_EQ(t, state.seen, 4);
 	EXPECT_EQ(t, state.failed, 1);
+	fault_rule_mark(os_current(), (u32)m.id);
 	/* The mark outlives the rule, and means nothing to the next. */
-	EXPECT(t, fault_rule_remove((u32)id));
-	EXPECT(t, fault_rule_add(&(struct fault_rule){.of_tasks = true}) > id);
+	EXPECT(t, fault_rule_remove((u32)m.id));
+	EXPECT(t, fault_rule_add(&(struct fault_rule){.of_tasks = true}) > m.id);
 	EXPECT_EQ(t, which_fail(4, GFP_KERNEL, 0), 0);
 	fault_rules_remove_all();
 }
