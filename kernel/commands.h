@@ -4,6 +4,7 @@
 
 #include <base/types.h>
 #include <kernel/printk.h>
+#include <mm/gfp.h>
 #include <mm/inspect.h>
 
 /*
@@ -40,6 +41,7 @@ int command_locks(int argc, char **argv);
 
 /* report_memory.c */
 int command_buddyinfo(int argc, char **argv);
+int command_pagetypeinfo(int argc, char **argv);
 int command_zoneinfo(int argc, char **argv);
 int command_meminfo(int argc, char **argv);
 
@@ -66,8 +68,16 @@ const char *complete_trace(u32 word, u32 i);
 int command_fault(int argc, char **argv);
 const char *complete_fault(u32 word, u32 i);
 
+/* explain_command.c */
+int command_explain(int argc, char **argv);
+const char *complete_explain(u32 word, u32 i);
+
 /* commands_memory.c */
 int command_alloc(int argc, char **argv);
+/* A word of a command as a node that exists, an order, flags: 0, or -EINVAL and said. */
+int command_parse_node(const char *text, int *nid);
+int command_parse_order(const char *text, u64 *order);
+int command_parse_gfp(const char *text, gfp_t *gfp);
 int command_free(int argc, char **argv);
 int command_check(int argc, char **argv);
 

@@ -288,7 +288,8 @@ static void start_interrupts(void)
 /* Steps 9 to 13: on the final stack, in the final address space. */
 static void run_kernel(void)
 {
-	struct mm_options mm = {.min_free_kbytes = options.min_free_kbytes};
+	struct mm_options mm = {.min_free_kbytes = options.min_free_kbytes,
+				.one_block_type = !options.block_types};
 	u64 start_ns = time_since_entry_ns(), mm_ns;
 
 	mm_init(&mm);

@@ -85,6 +85,8 @@ static const struct option table[] = {
 	{"lockcheck", OPTION_CHOICE, FIELD(lockcheck), .choices = "0|1",
 	 .default_note = "1 while tests run",
 	 .sentence = "check the order of locks, and interrupts where they are taken"},
+	{"mm.block_types", OPTION_FLAG, FIELD(block_types), .default_text = "on",
+	 .sentence = "off: movable pages and those that stay share all pageblocks"},
 	{"mm.profile", OPTION_CHOICE, FIELD(profile), .choices = BEHAVIOURS,
 	 .default_text = "after", .sentence = "behaviour of all four mechanisms"},
 	{"mm.fallback", OPTION_CHOICE, FIELD(behaviour[MM_FALLBACK]), .choices = BEHAVIOURS,

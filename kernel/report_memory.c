@@ -53,6 +53,58 @@ int command_buddyinfo(int argc, char **argv)
 	return 0;
 }
 
+/*
+ * Linux has more types; those that this kernel has stand in the same places. A pageblock with RAM of two
+ * nodes is counted where its first frame belongs.
+ */
+static void print_free_by_type(void)
+{
+	struct zone_snapshot zone;
+	int nid = 0;
+	u32 type = 0;
+
+	kprintf("%-43s ", "Free pages count per migrate type at order");
+	for (u32 order = 0; order < NR_ORDERS; order++)
+		kprintf("%6u ", order);
+	kprintf("\n");
+	while (next_zone(&nid, &type, &zone)) {
+		for (u32 i = 0; zone.managed_pages && i < NR_BLOCK_TYPES; i++) {
+			kprintf("Node %4d, zone %8s, type %12s ", zone.nid, zone.name,
+				block_type_name((enum block_type)i));
+			for (u32 order = 0; order < NR_ORDERS; order++)
+				kprintf("%6llu ", (unsigned long long)zone.type_blocks[i][order]);
+			kprintf("\n");
+		}
+	}
+}
+
+int command_pagetypeinfo(int argc, char **argv)
+{
+	struct pageblock_counts blocks;
+	struct zone_snapshot zone;
+	int nid = 0;
+	u32 type = 0;
+
+	if (argc != 1)
+		return command_usage(argc, argv, 1);
+	kprintf("Page block order: %d\n", PAGEBLOCK_ORDER);
+	kprintf("Pages per block:  %llu\n\n", (unsigned long long)PAGEBLOCK_PAGES);
+	print_free_by_type();
+	kprintf("\n%-23s", "Number of blocks type ");
+	for (u32 i = 0; i < NR_BLOCK_TYPES; i++)
+		kprintf("%12s ", block_type_name((enum block_type)i));
+	kprintf("\n");
+	while (next_zone(&nid, &type, &zone)) {
+		if (zone.managed_pages == 0 || !pageblock_counts(zone.nid, zone.type, &blocks))
+			continue;
+		kprintf("Node %d, zone %8s ", zone.nid, zone.name);
+		for (u32 i = 0; i < NR_BLOCK_TYPES; i++)
+			kprintf("%12llu ", (unsigned long long)blocks.of_type[i]);
+		kprintf("\n");
+	}
+	return 0;
+}
+
 /* Each CPU's own lists. Linux has one batch size; so has this, in pages: a stack of any order. */
 static void print_pagesets(const struct zone_snapshot *zone)
 {

@@ -18,13 +18,14 @@
  * whatever the head does. A split or a merge therefore writes one struct page per order, and an
  * allocation of order 10 costs no more than one of order 0.
  *
- * nonempty_orders has a bit for each order that has a block, so the search for the smallest
- * that fits is one instruction.
+ * Blocks are listed by order and by the type of the memory that they are in (mm/block_type.c).
+ * The lists of a type have a bit for each order that has a block, so the search for the smallest that
+ * fits is one instruction.
  *
  * Lock: the zone's, held by every caller. Nothing here takes another. Two kinds of words are read by
  * others without it, and are therefore written by atomic stores, all relaxed:
  *
- *   nr_free_pages, nonempty_orders   hints for the marks: each by itself, nothing is concluded from it
+ *   nr_free_pages, orders            hints for the marks: each by itself, nothing is concluded from it
  *   a page's state, order            asked by a zone next door that merges (below), by a free that
  *                                    checks its argument, by who looks. A block's content and links
  *                                    go from one owner to the next by the lock or a list's ownership,
@@ -37,37 +38,8 @@
 #include <base/assert.h>
 #include <mm/trace.h>
 
-/* --- Free areas ---------------------------------------------------------------------------- */
-
-/* `area` is that of the order, `head` PAGE_HEAD(PAGE_FREE, order): who merges has both at hand. */
-static inline void area_push(struct zone *zone, struct free_area *area, struct page *page,
-			     unsigned int order, u16 head)
-{
-	/* Relaxed, as all of these: see the top. */
-	store_relaxed(&page->head, head);
-	list_add(&page->free_link, &area->list);
-	if (area->nr_free++ == 0)
-		store_relaxed(&zone->nonempty_orders, zone->nonempty_orders | (u32)1 << order);
-}
-
-static inline void area_add(struct zone *zone, struct page *page, unsigned int order)
-{
-	area_push(zone, &zone->free_area[order], page, order, PAGE_HEAD(PAGE_FREE, order));
-}
-
-static inline void area_remove(struct zone *zone, struct free_area *area, struct page *page,
-			       unsigned int order)
-{
-	list_unlink(&page->free_link);
-	if (--area->nr_free == 0)
-		store_relaxed(&zone->nonempty_orders, zone->nonempty_orders & ~((u32)1 << order));
-}
-
-/* Relaxed: who reads it without the lock takes it for a hint. */
-static void add_free_pages(struct zone *zone, s64 pages)
-{
-	store_relaxed(&zone->nr_free_pages, zone->nr_free_pages + (u64)pages);
-}
+#include "block_type.h"
+#include "buddy_area.h"
 
 /* --- Tracing -------------------------------------------------------------------------------- */
 
@@ -86,52 +58,61 @@ static __noinline struct page *trace_split(const struct zone *zone, struct page 
 	return page;
 }
 
-/* After merge_up(): what has become of the block is the first on its list. */
-static __noinline void trace_merge(const struct zone *zone, unsigned int order, unsigned int merged)
+/* After merge_up(): the block began at a multiple of its size. */
+static __noinline void trace_merge(const struct page *page, unsigned int order, unsigned int merged)
 {
-	const struct page *page =
-		list_first_entry(&zone->free_area[merged].list, struct page, free_link);
+	const struct zone *zone = page_zone(page);
 
 	if (merged > order)
-		trace(TRACE_ZONE_MERGE, .id = page_to_pfn(page), .arg = order,
-		      .nid = (u16)zone->nid, .order = (u8)merged, .zone = (u8)zone->type);
+		trace(TRACE_ZONE_MERGE, .id = ALIGN_DOWN(page_to_pfn(page), (pfn_t)1 << merged),
+		      .arg = order, .nid = (u16)zone->nid, .order = (u8)merged,
+		      .zone = (u8)zone->type);
 }
 
 /* --- Taking -------------------------------------------------------------------------------- */
 
 /* Halves the block until it has the order; the upper halves become free blocks. */
 static inline void split_down(struct zone *zone, struct page *page, unsigned int from_order,
-			      unsigned int order)
+			      unsigned int order, enum block_type type)
 {
+	struct free_lists *lists = &zone->free[type];
+	u32 orders = lists->orders;
+
 	zone_count_locked(zone, ZONE_SPLIT, from_order - order);
 	while (from_order > order) {
 		from_order--;
-		area_add(zone, page + ((u64)1 << from_order), from_order);
+		area_push(&lists->area[from_order], page + ((u64)1 << from_order), from_order,
+			  &orders);
 	}
+	store_relaxed(&lists->orders, orders);
 }
 
-/* Takes the smallest block of at least this order off its list; NULL if there is none. */
-static inline struct page *take_smallest(struct zone *zone, unsigned int order, unsigned int *found)
+/*
+ * Of the type, or of the other one if there must be. Afterwards *type is that of the pageblock, where the
+ * rest of the block goes. Out of line is what is rare.
+ */
+static inline struct page *take(struct zone *zone, unsigned int order, enum block_type *type,
+				unsigned int *found, bool *may_convert)
 {
-	u32 fitting = zone->nonempty_orders >> order;
 	struct page *page;
 
-	if (fitting == 0)
-		return NULL;
-	*found = order + (unsigned int)__builtin_ctz(fitting);
-	page = list_first_entry(&zone->free_area[*found].list, struct page, free_link);
-	area_remove(zone, &zone->free_area[*found], page, *found);
-	return page;
+	*type &= block_type_mask;
+	page = take_smallest(&zone->free[*type], order, found);
+	return likely(page) ? page
+			    : block_type_fall_back_locked(zone, order, type, found, may_convert);
 }
 
-struct page *buddy_take_locked(struct zone *zone, unsigned int order)
+struct page *buddy_take_locked(struct zone *zone, unsigned int order, enum block_type type)
 {
+	u8 list = PAGE_LIST(order, type);
+	bool may_convert = true;
 	unsigned int found;
-	struct page *page = take_smallest(zone, order, &found);
+	struct page *page = take(zone, order, &type, &found, &may_convert);
 
 	if (!page)
 		return NULL;
-	split_down(zone, page, found, order);
+	split_down(zone, page, found, order, type);
+	page->list = list;
 	/* Relaxed: the block goes to the caller, on this CPU. */
 	store_relaxed(&page->head, PAGE_HEAD(PAGE_ALLOCATED, order));
 	add_free_pages(zone, -((s64)1 << order));
@@ -142,7 +123,7 @@ struct page *buddy_take_locked(struct zone *zone, unsigned int order)
 
 /* Cuts a block into pieces, PCP, and stacks them: the lowest on top. */
 static inline struct page *cut_up(struct page *page, unsigned int from_order, unsigned int order,
-				  struct page *stack)
+				  u8 list, struct page *stack)
 {
 	struct page *piece = page + ((u64)1 << from_order);
 
@@ -150,6 +131,7 @@ static inline struct page *cut_up(struct page *page, unsigned int from_order, un
 		piece -= (u64)1 << order;
 		/* Relaxed: the list that it goes to is owned. */
 		store_relaxed(&piece->head, PAGE_HEAD(PAGE_PCP, order));
+		piece->list = list;
 		piece->pcp_next = stack;
 		stack = piece;
 	} while (piece != page);
@@ -161,23 +143,27 @@ static inline struct page *cut_up(struct page *page, unsigned int from_order, un
  * block that is larger than what is wanted is halved down to the largest power of two that is, and
  * that is cut up at once: one list operation for all its pieces.
  */
-u32 buddy_take_many_locked(struct zone *zone, unsigned int order, u32 nr, struct page **stack)
+u32 buddy_take_many_locked(struct zone *zone, unsigned int order, enum block_type wanted, u32 nr,
+			   struct page **stack)
 {
+	u8 list = PAGE_LIST(order, wanted);
 	struct page *top = *stack;
 	u32 taken = 0, blocks = 0;
+	bool may_convert = true;
 
 	while (taken < nr) {
 		unsigned int most = order + 31 - (u32)__builtin_clz(nr - taken);
+		enum block_type type = wanted;
 		unsigned int found, cut;
-		struct page *page = take_smallest(zone, order, &found);
+		struct page *page = take(zone, order, &type, &found, &may_convert);
 
 		if (!page)
 			break;
 		cut = MIN(found, most);
-		split_down(zone, page, found, cut);
+		split_down(zone, page, found, cut, type);
 		if (unlikely(load_relaxed(&trace_enabled)))
 			trace_split(zone, page, found, cut);
-		top = cut_up(page, cut, order, top);
+		top = cut_up(page, cut, order, list, top);
 		taken += (u32)1 << (cut - order);
 		blocks++;
 	}
@@ -191,65 +177,99 @@ u32 buddy_take_many_locked(struct zone *zone, unsigned int order, u32 nr, struct
 
 /*
  * Blocks merge if the buddy is FREE, of the same order and of this zone: a page of another zone can
- * be a buddy by number where nodes share a 4 MiB unit. All of that is one comparison of its header.
- * Relaxed: what our lock does not guard next door (another zone's page, or one that a CPU has on
- * its own list) may change meanwhile, but never to or from this value.
+ * be a buddy by number where nodes share a 4 MiB unit. All of that is one comparison of its header's
+ * first half. Relaxed: what our lock does not guard next door (another zone's page, or one that a CPU
+ * has on its own list) may change meanwhile, but never to or from this value.
+ *
+ * Inside a pageblock all is of one type. Two whole pageblocks that merge become of that of the block
+ * given back: nobody is in either.
  */
 
-/* What the header of every free block of the zone is, but for the order. */
-static inline u64 free_header(const struct zone *zone)
+/* What a free block of the zone shows, but for the order. */
+static inline u32 free_block(const struct zone *zone)
 {
-	return PAGE_HEADER(PAGE_FREE, 0, zone->type, zone->nid);
+	return PAGE_BLOCK(PAGE_FREE, 0, (u32)zone->type, (u32)zone->nid);
+}
+
+/* Of the block and its buddy the lower one, which heads both; the upper is a head no more. */
+static inline struct page *unite(struct page *page, uintptr_t span)
+{
+	page = buddy_upper(page, span);
+	store_relaxed(&page->state, PAGE_TAIL);
+	return buddy_lower_of(page, span);
+}
+
+/* The last step: two pageblocks, if the buddy is as free. */
+static __noinline unsigned int merge_pageblocks(struct zone *zone, struct page *page,
+						enum block_type type)
+{
+	unsigned int order = PAGEBLOCK_ORDER;
+	struct page *buddy = buddy_page(page, MAP_SPAN(PAGEBLOCK_ORDER));
+
+	if (load_relaxed(&buddy->block) == free_block(zone) + (PAGEBLOCK_ORDER << 8)) {
+		lists_remove(&zone->free[buddy->pageblock_type], buddy, order);
+		pageblocks_convert_locked(zone, buddy, order, type);
+		page = unite(page, MAP_SPAN(PAGEBLOCK_ORDER));
+		order++;
+	}
+	lists_add(&zone->free[type], page, order);
+	return order;
 }
 
 /*
  * Merges as far as it goes, and lists what comes of it; returns its order. What changes from order to
  * order is carried along: this is most of what giving back a page costs.
  */
-static inline unsigned int merge_up(struct zone *zone, struct page *page, unsigned int order,
-				    u64 header)
+static __always_inline unsigned int merge_up(struct zone *zone, struct page *page, unsigned int order,
+				    u32 block)
 {
-	struct free_area *area = &zone->free_area[order];
+	enum block_type type = pageblock_type(page);
+	struct free_lists *lists = &zone->free[type];
+	struct free_area *area = &lists->area[order];
 	uintptr_t span = MAP_SPAN(order);
+	u32 orders = lists->orders;
 
-	header += (u64)order << 8;
-	for (; order < MAX_ORDER; order++, area++, span <<= 1, header += 1 << 8) {
+	block += (u32)order << 8;
+	for (; order < PAGEBLOCK_ORDER; order++, area++, span <<= 1, block += 1 << 8) {
 		struct page *buddy = buddy_page(page, span);
 
-		if (load_relaxed(&buddy->header) != header)
-			break;
-		area_remove(zone, area, buddy, order);
-
-		/* The lower one heads both; the upper is a head no more. */
-		page = buddy_upper(page, span);
-		store_relaxed(&page->state, PAGE_TAIL);
-		page = buddy_lower_of(page, span);
+		if (load_relaxed(&buddy->block) != block) {
+			area_push(area, page, order, &orders);
+			store_relaxed(&lists->orders, orders);
+			return order;
+		}
+		area_unlink(area, buddy, order, &orders);
+		page = unite(page, span);
 	}
-	area_push(zone, area, page, order, (u16)header);
+	store_relaxed(&lists->orders, orders);
+	if (order == PAGEBLOCK_ORDER)
+		return merge_pageblocks(zone, page, type);
+	lists_add(lists, page, order);
 	return order;
 }
 
 void buddy_give_locked(struct zone *zone, struct page *page, unsigned int order)
 {
-	unsigned int merged = merge_up(zone, page, order, free_header(zone));
+	unsigned int merged = merge_up(zone, page, order, free_block(zone));
 
 	add_free_pages(zone, (s64)1 << order);
 	zone_count_locked(zone, ZONE_MERGE, merged - order);
 	if (unlikely(load_relaxed(&trace_enabled)))
-		trace_merge(zone, order, merged);
+		trace_merge(page, order, merged);
 }
 
 struct page *buddy_give_many_locked(struct zone *zone, struct page *stack, unsigned int order)
 {
-	u64 header = free_header(zone), given = 0, merges = 0;
+	u32 block = free_block(zone);
+	u64 given = 0, merges = 0;
 
 	while (stack && stack->head == PAGE_HEAD(PAGE_PCP, order)) {
 		struct page *next = stack->pcp_next;
 
-		unsigned int merged = merge_up(zone, stack, order, header);
+		unsigned int merged = merge_up(zone, stack, order, block);
 
 		if (unlikely(load_relaxed(&trace_enabled)))
-			trace_merge(zone, order, merged);
+			trace_merge(stack, order, merged);
 		merges += merged - order;
 		given++;
 		stack = next;

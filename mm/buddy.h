@@ -6,13 +6,17 @@
 
 #include "zone.h"
 
-/* Takes a block of the order off the lists, ALLOCATED; NULL if none is large enough. */
-struct page *buddy_take_locked(struct zone *zone, unsigned int order);
+/*
+ * Takes a block of the order off the lists, ALLOCATED; NULL if none is large enough. It is of the type, or
+ * of the other if that has none.
+ */
+struct page *buddy_take_locked(struct zone *zone, unsigned int order, enum block_type type);
 /*
  * Takes up to `nr` blocks of the order, PCP, and stacks them: the one with the lowest address of each
  * block that was cut up on top. Returns how many; fewer only if the zone has no more.
  */
-u32 buddy_take_many_locked(struct zone *zone, unsigned int order, u32 nr, struct page **stack);
+u32 buddy_take_many_locked(struct zone *zone, unsigned int order, enum block_type type, u32 nr,
+			   struct page **stack);
 /* Puts a block back that is on no list and in no count, and merges as far as it goes. */
 void buddy_give_locked(struct zone *zone, struct page *page, unsigned int order);
 /*

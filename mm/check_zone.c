@@ -42,26 +42,28 @@ static void free_sum(struct check *c, struct zone *zone)
 {
 	u64 pages = 0;
 
-	for (u32 order = 0; order < NR_ORDERS; order++)
-		pages += zone->free_area[order].nr_free << order;
+	for (u32 i = 0; i < NR_FREE_LISTS; i++)
+		pages += zone->free[free_list_type(i)].area[free_list_order(i)].nr_free
+			 << free_list_order(i);
 	if (pages != zone->nr_free_pages)
 		zone_fail(c, zone, "pages on lists and nr_free_pages", pages, zone->nr_free_pages);
 }
 
 static void order_bits(struct check *c, struct zone *zone)
 {
-	for (u32 order = 0; order < NR_ORDERS; order++) {
-		bool bit = zone->nonempty_orders >> order & 1;
+	for (u32 i = 0; i < NR_FREE_LISTS; i++) {
+		const struct free_lists *lists = &zone->free[free_list_type(i)];
+		u32 order = free_list_order(i);
+		bool bit = lists->orders >> order & 1;
 
-		if (bit == list_empty(&zone->free_area[order].list))
-			zone_fail(c, zone, "order and its bit in nonempty_orders", order, bit);
+		if (bit == list_empty(&lists->area[order].list))
+			zone_fail(c, zone, "order and its bit", order, bit);
 	}
 }
 
 /* --- Free lists ---------------------------------------------------------------------------- */
 
-/* Does the page say that it is of this zone? Whatever it says, without following it. */
-static bool page_is_of(const struct page *page, const struct zone *zone)
+bool page_is_of(const struct page *page, const struct zone *zone)
 {
 	return page->nid == zone->nid && page->zone == zone->type;
 }
@@ -83,22 +85,14 @@ static struct page *link_page(struct list_head *link)
 	return (struct page *)at;
 }
 
-/* A walk along one list. It ends at the head, at a link that leads nowhere, or after the count. */
-struct list_walk {
-	const struct free_area *area;
-	struct list_head *at;
-	u64 seen;
-};
-
-static struct list_walk list_walk_start(const struct zone *zone, u32 order)
+struct list_walk list_walk_start(const struct zone *zone, u32 i)
 {
-	const struct free_area *area = &zone->free_area[order];
+	const struct free_area *area = &zone->free[free_list_type(i)].area[free_list_order(i)];
 
 	return (struct list_walk){.area = area, .at = area->list.next};
 }
 
-/* The next page of the list; NULL at its end, however that comes. */
-static struct page *list_walk_next(struct list_walk *walk)
+struct page *list_walk_next(struct list_walk *walk)
 {
 	struct page *page = walk->at == &walk->area->list ? NULL : link_page(walk->at);
 
@@ -125,20 +119,21 @@ static void free_entry(struct check *c, const struct zone *zone, const struct pa
 
 static void free_lists(struct check *c, struct zone *zone)
 {
-	for (u32 order = 0; order < NR_ORDERS; order++) {
-		struct list_walk walk = list_walk_start(zone, order);
+	for (u32 i = 0; i < NR_FREE_LISTS; i++) {
+		struct list_walk walk = list_walk_start(zone, i);
 		const struct page *page;
 
 		while ((page = list_walk_next(&walk)) != NULL)
-			free_entry(c, zone, page, order);
+			free_entry(c, zone, page, free_list_order(i));
 	}
 }
 
 static void free_lengths(struct check *c, struct zone *zone)
 {
-	for (u32 order = 0; order < NR_ORDERS; order++) {
-		const struct free_area *area = &zone->free_area[order];
-		struct list_walk walk = list_walk_start(zone, order);
+	for (u32 i = 0; i < NR_FREE_LISTS; i++) {
+		u32 order = free_list_order(i);
+		struct list_walk walk = list_walk_start(zone, i);
+		const struct free_area *area = walk.area;
 		const struct list_head *previous = &area->list;
 		struct page *page;
 
@@ -159,11 +154,12 @@ static void free_lengths(struct check *c, struct zone *zone)
 
 static void merged_eagerly(struct check *c, struct zone *zone)
 {
-	for (u32 order = 0; order < MAX_ORDER; order++) {
-		struct list_walk walk = list_walk_start(zone, order);
+	for (u32 i = 0; i < NR_FREE_LISTS; i++) {
+		struct list_walk walk = list_walk_start(zone, i);
+		u32 order = free_list_order(i);
 		const struct page *page;
 
-		while ((page = list_walk_next(&walk)) != NULL) {
+		while (order < MAX_ORDER && (page = list_walk_next(&walk)) != NULL) {
 			pfn_t pfn = page_to_pfn(page);
 			const struct page *buddy = pfn_to_page(buddy_pfn(pfn, order));
 
@@ -182,11 +178,8 @@ static u64 listed_pcp_pages(const struct zone *zone)
 	u64 pages = 0;
 
 	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
-		for (u32 order = 0; order < NR_PCP_ORDERS; order++) {
-			const struct pcp_list *list = &zone->pcp[cpu]->list[order];
-
-			pages += pcp_nr_blocks(list) << order;
-		}
+		for (u32 i = 0; i < NR_PCP_LISTS; i++)
+			pages += pcp_nr_blocks(&zone->pcp[cpu]->list[i]) << i % NR_PCP_ORDERS;
 	}
 	return pages;
 }
@@ -202,16 +195,18 @@ static bool is_page(const struct page *page)
 
 /* Walks a stack to its end, or as far as its count; returns its length, ~0 if it goes on. */
 static u64 pcp_stack(struct check *c, const struct zone *zone, const struct page *page, u32 nr,
-		     u32 order)
+		     u32 index)
 {
+	u32 order = index % NR_PCP_ORDERS;
 	u64 seen = 0;
 
 	for (; page && seen < nr; page = page->pcp_next, seen++) {
 		c->report->items++;
 		if (!is_page(page) || page->head != PAGE_HEAD(PAGE_PCP, order) ||
-		    !page_is_of(page, zone) || !IS_ALIGNED(page_to_pfn(page), (pfn_t)1 << order)) {
-			zone_fail(c, zone, "a per-CPU list has a page that is not of it: order",
-				  order, (u64)(uintptr_t)page);
+		    page->list != index || !page_is_of(page, zone) ||
+		    !IS_ALIGNED(page_to_pfn(page), (pfn_t)1 << order)) {
+			zone_fail(c, zone, "a per-CPU list has a page that is not of it: list",
+				  index, (u64)(uintptr_t)page);
 			return nr;
 		}
 	}
@@ -220,7 +215,7 @@ static u64 pcp_stack(struct check *c, const struct zone *zone, const struct page
 
 /* The stacks besides the hot one; false: they are not as many and as long as the list says. */
 static bool pcp_cold_stacks(struct check *c, const struct zone *zone, const struct pcp_list *list,
-			    u32 order)
+			    u32 index)
 {
 	struct list_head *link = list->cold.next;
 
@@ -228,7 +223,7 @@ static bool pcp_cold_stacks(struct check *c, const struct zone *zone, const stru
 		const struct page *top = list_entry(link, struct page, pcp_stack);
 
 		if (!is_page(top) ||
-		    pcp_stack(c, zone, top, list->capacity, order) != list->capacity)
+		    pcp_stack(c, zone, top, list->capacity, index) != list->capacity)
 			return false;
 		link = top->pcp_stack.next;
 	}
@@ -238,13 +233,13 @@ static bool pcp_cold_stacks(struct check *c, const struct zone *zone, const stru
 static void pcp_entries(struct check *c, struct zone *zone)
 {
 	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
-		for (u32 order = 0; order < NR_PCP_ORDERS; order++) {
-			const struct pcp_list *list = &zone->pcp[cpu]->list[order];
+		for (u32 i = 0; i < NR_PCP_LISTS; i++) {
+			const struct pcp_list *list = &zone->pcp[cpu]->list[i];
 
-			if (pcp_stack(c, zone, list->hot, list->nr_hot, order) != list->nr_hot ||
-			    !pcp_cold_stacks(c, zone, list, order))
+			if (pcp_stack(c, zone, list->hot, list->nr_hot, i) != list->nr_hot ||
+			    !pcp_cold_stacks(c, zone, list, i))
 				zone_fail(c, zone, "length of a per-CPU list is not its count: CPU",
-					  cpu, order);
+					  cpu, i);
 		}
 	}
 }
@@ -252,12 +247,12 @@ static void pcp_entries(struct check *c, struct zone *zone)
 static void pcp_capacities(struct check *c, struct zone *zone)
 {
 	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
-		for (u32 order = 0; order < NR_PCP_ORDERS; order++) {
-			const struct pcp_list *list = &zone->pcp[cpu]->list[order];
+		for (u32 i = 0; i < NR_PCP_LISTS; i++) {
+			const struct pcp_list *list = &zone->pcp[cpu]->list[i];
 
 			if (list->nr_hot > list->capacity || list->nr_cold > list->max_cold)
-				zone_fail(c, zone, "a per-CPU list over its capacity: CPU, order",
-					  cpu, order);
+				zone_fail(c, zone, "a per-CPU list over its capacity: CPU, list",
+					  cpu, i);
 		}
 	}
 }
@@ -265,7 +260,7 @@ static void pcp_capacities(struct check *c, struct zone *zone)
 /* --- Every page ---------------------------------------------------------------------------- */
 
 struct walk {
-	u64 free_pages, allocated_pages, pcp_pages, strays;
+	u64 free_pages, allocated_pages, pcp_pages, captured_pages, strays;
 };
 
 /* Is this a head that may be one: its order legal, its block aligned and inside the zone? */
@@ -295,6 +290,8 @@ static u64 walk_step(struct check *c, const struct zone *zone, pfn_t pfn, struct
 		w->free_pages += pages;
 	else if (page->state == PAGE_PCP)
 		w->pcp_pages += pages;
+	else if (page->state == PAGE_CAPTURED)
+		w->captured_pages += pages;
 	else
 		w->allocated_pages += pages;
 	return pages;
@@ -322,10 +319,10 @@ static void conservation(struct check *c, struct zone *zone)
 	if (w.pcp_pages != listed_pcp_pages(zone))
 		zone_fail(c, zone, "pages that say they are on per-CPU lists, and those lists'",
 			  w.pcp_pages, listed_pcp_pages(zone));
-	if (w.free_pages + w.allocated_pages + w.pcp_pages + zone->nr_captured !=
+	if (w.free_pages + w.allocated_pages + w.pcp_pages + w.captured_pages !=
 	    zone->managed_pages)
 		zone_fail(c, zone, "free, allocated, per-CPU and captured pages, and managed",
-			  w.free_pages + w.allocated_pages + w.pcp_pages + zone->nr_captured,
+			  w.free_pages + w.allocated_pages + w.pcp_pages + w.captured_pages,
 			  zone->managed_pages);
 }
 
@@ -429,7 +426,7 @@ const struct invariant zone_invariants[] = {
 	 .run_zone_locked = order_bits},
 	{"BUDDY-6", "free, allocated, per-CPU and captured pages are all managed ones",
 	 .run_zone_locked = conservation},
-	{"PCP-1", "a block on a CPU's list is of its order and zone; counts are lengths",
+	{"PCP-1", "a block on a CPU's list is of its order, type and zone; counts are lengths",
 	 .run_zone_locked = pcp_entries},
 	{"PCP-2", "no per-CPU list is longer than it may be", .run_zone_locked = pcp_capacities},
 	{"PAGE-1", "every frame of RAM has its node and zone, reserved as memblock says",

@@ -33,8 +33,12 @@ static void copy_zone(const struct zone *zone, struct zone_snapshot *out)
 		.free_pages = zone->nr_free_pages,
 		.nr_captured = zone->nr_captured,
 	};
-	for (u32 order = 0; order < NR_ORDERS; order++)
-		out->free_blocks[order] = zone->free_area[order].nr_free;
+	for (u32 order = 0; order < NR_ORDERS; order++) {
+		for (u32 type = 0; type < NR_BLOCK_TYPES; type++) {
+			out->type_blocks[type][order] = zone->free[type].area[order].nr_free;
+			out->free_blocks[order] += zone->free[type].area[order].nr_free;
+		}
+	}
 	copy_words(out->watermark, zone->watermark, NR_WMARK);
 	copy_words(out->lowmem_reserve, zone->lowmem_reserve, MAX_NR_ZONES);
 	copy_words(out->events, zone->events, NR_ZONE_EVENTS);
@@ -162,6 +166,13 @@ const char *zone_event_name(enum zone_event event)
 		[PCP_FLUSH] = "pcp_flush",
 		[PCP_DRAINED] = "pcp_drained",
 		[PCP_BUSY] = "pcp_busy",
+		[EXTFRAG_FALLBACK] = "extfrag_fallback",
+		[EXTFRAG_STEAL] = "extfrag_steal",
+		[EXTFRAG_PAGEBLOCK] = "extfrag_pageblock",
+		[CLAIM_BEGUN] = "claim_begun",
+		[CLAIM_COMPLETED] = "claim_completed",
+		[CLAIM_CAPTURED_PAGES] = "claim_captured_pages",
+		[CLAIM_RETURNED_PAGES] = "claim_returned_pages",
 		[ZONE_WMARK_FAILED] = "watermark_failed",
 		[NUMA_HIT] = "numa_hit",
 		[NUMA_MISS] = "numa_miss",

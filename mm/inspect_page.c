@@ -106,7 +106,7 @@ bool page_snapshot(pfn_t pfn, struct page_snapshot *out)
 		out->owner = range.owner;
 
 	out->state = (enum page_state)state_of(page);
-	out->marks = page->marks;
+	out->marks = PAGE_HEAD_MARKS(load_relaxed(&page->head)); /* relaxed: as the state */
 	if (out->nid >= MAX_NUMNODES || !NODE_DATA(out->nid) || out->zone >= MAX_NR_ZONES)
 		return true; /* broken: there is no lock to take, and no block to find */
 	zone = page_zone(page);
@@ -166,5 +166,37 @@ bool memory_next(pfn_t *cursor, pfn_t end, struct memory_piece *piece)
 	flags = spin_lock_irqsave(&zone->lock);
 	count_pages_locked(zone, piece);
 	spin_unlock_irqrestore(&zone->lock, flags);
+	return true;
+}
+
+/* --- Pageblocks ---------------------------------------------------------------------------- */
+
+const char *block_type_name(enum block_type type)
+{
+	static const char *const names[NR_BLOCK_TYPES] = {"Unmovable", "Movable"};
+
+	return type < NR_BLOCK_TYPES ? names[type] : "?";
+}
+
+bool pageblock_counts(int nid, enum zone_type type, struct pageblock_counts *out)
+{
+	const struct zone *zone = zone_find(nid, type);
+
+	if (!zone)
+		return false;
+	memset(out, 0, sizeof(*out));
+	for (pfn_t pfn = ALIGN_DOWN(zone->start_pfn, PAGEBLOCK_PAGES);
+	     pfn < zone->start_pfn + zone->spanned_pages; pfn += PAGEBLOCK_PAGES) {
+		const struct page *first = pfn_to_page(pfn);
+		u8 block_type;
+
+		/* Of one shared by nodes only the one of its first frame counts it. */
+		if (!pfn_valid(pfn) || first->nid != zone->nid || first->zone != zone->type)
+			continue;
+		/* Relaxed: each is a figure; the next may change while we look at this one. */
+		block_type = load_relaxed(&first->pageblock_type);
+		out->of_type[block_type < NR_BLOCK_TYPES ? block_type : BLOCK_UNMOVABLE]++;
+		out->shared += first->pageblock_shared;
+	}
 	return true;
 }

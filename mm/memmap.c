@@ -161,7 +161,7 @@ static void fill_headers(pfn_t start, pfn_t end, enum page_state state, int nid)
 {
 	while (start < end) {
 		struct page header = {
-			.state = (u8)state, .zone = (u8)pfn_zone_type(start), .nid = (u16)nid};
+			.state = (u8)state, .zone = (u8)pfn_zone_type(start), .nid = (u8)nid};
 		/* Zone limits are multiples of a unit. */
 		pfn_t stop = MIN(end, ALIGN_DOWN(start, UNIT_PAGES) + UNIT_PAGES);
 
@@ -211,6 +211,13 @@ void memmap_init(void)
 
 /* --- Handing over to the buddy allocator --------------------------------------------------- */
 
+/* The header is there since memmap_init(). */
+static void reserve(pfn_t start, pfn_t end)
+{
+	for (; start < end; start++)
+		pfn_to_page(start)->state = PAGE_RESERVED;
+}
+
 /* Donates the frames [start, end) in the largest aligned blocks that fit. */
 static void donate(pfn_t start, pfn_t end)
 {
@@ -232,8 +239,7 @@ void memmap_hand_over(void)
 
 	while (memblock_next(&cursor, &range)) {
 		if (range.reserved)
-			fill_headers(pfn_down(range.base), pfn_down(range.end), PAGE_RESERVED,
-				     range.nid);
+			reserve(pfn_down(range.base), pfn_down(range.end));
 		else
 			donate(pfn_down(range.base), pfn_down(range.end));
 	}
@@ -245,7 +251,7 @@ const char *page_state_name(enum page_state state)
 	static const char *const names[NR_PAGE_STATES] = {
 		[PAGE_HOLE] = "hole",           [PAGE_RESERVED] = "reserved",
 		[PAGE_FREE] = "free",           [PAGE_ALLOCATED] = "allocated",
-		[PAGE_TAIL] = "inside a block", [PAGE_PCP] = "on a per-CPU list",
+		[PAGE_TAIL] = "inside a block", [PAGE_PCP] = "on a per-CPU list", [PAGE_CAPTURED] = "captured by a claim",
 	};
 
 	return state < NR_PAGE_STATES ? names[state] : "of unknown state";

@@ -4,6 +4,7 @@
  *	1  zones_init()         every node's data, in its own memory; the spans of its zones
  *	   pcps_init()          each CPU's page lists, on its node; they stay closed
  *	2  memmap_init()        struct page for every frame
+ *	   block_types_init()   a type for every 2 MiB
  *	3  memmap_hand_over()   free frames become buddy blocks; memblock closes
  *	4  numa_set_memory_mask a node whose memory is all reserved has none to give
  *	5  zonelists_init()     in which order each node looks; needs 4
@@ -16,6 +17,7 @@
 #include <mm/memblock.h>
 #include <mm/os.h>
 
+#include "block_type.h"
 #include "memmap.h"
 #include "numa_internal.h"
 #include "pcp.h"
@@ -77,6 +79,7 @@ void mm_init(const struct mm_options *options)
 	zones_init();
 	pcps_init();
 	memmap_init();
+	block_types_init(!options->one_block_type);
 	memmap_hand_over();
 	pages = total_managed_pages();
 	if (pages == 0)

@@ -15,8 +15,8 @@
  *	    v
  *	NULL, and a line that says why
  *
- * A free goes the same way down: check what is given back, this CPU's lists, the zone's buddy
- * lists. Everything a caller can get wrong is caught before anything is changed, and named.
+ * A free goes the same way down: check what is given back, prepare it, the zone's claims
+ * (mm/claim.c), this CPU's lists, the zone's buddy lists. Everything a caller can get wrong is caught before anything is changed, and named.
  *
  * Lock: one zone's at a time, with interrupts off; before it, this CPU's ownership of its own lists
  * (mm/pcp.c). Nothing is printed under either.
@@ -30,10 +30,13 @@
 #include <mm/os.h>
 #include <mm/trace.h>
 
+#include "block_type.h"
 #include "buddy.h"
+#include "claim.h"
 #include "fault_inject.h"
 #include "memmap.h"
 #include "pcp.h"
+#include "vmstat.h"
 #include "watermark.h"
 
 /* --- Taking -------------------------------------------------------------------------------- */
@@ -46,6 +49,17 @@ static __noinline void trace_alloc(const struct page *page, unsigned int order, 
 	      .nid = page->nid, .order = (u8)order, .zone = page->zone);
 }
 
+static __noinline void report_bad_request(const char *wrong, int nid, gfp_t gfp, unsigned int order,
+					  uintptr_t call_site)
+{
+	char caller[OS_CALLER_BYTES];
+
+	vmstat_count(VMSTAT_ALLOC_REFUSED);
+	os_describe_caller(call_site, caller, sizeof(caller));
+	os_log(OS_LOG_ERR, "mm", "bad request: %s (node %d, gfp 0x%x, order %u, by %s)", wrong, nid,
+	       gfp, order, caller);
+}
+
 /* A request that the hit path has not served: its whole way. `policy` NULL: the task's. */
 static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int order,
 					   const struct mempolicy *policy, uintptr_t call_site)
@@ -53,10 +67,15 @@ static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int orde
 	struct alloc_context ac;
 	struct page *page;
 
-	if (unlikely(!alloc_context_build(&ac, nid, gfp, order, policy, call_site)))
+	const char *fault = alloc_request_fault(nid, gfp, order, policy);
+
+	if (unlikely(fault)) {
+		report_bad_request(fault, nid, gfp, order, call_site);
 		return NULL;
+	}
 	if (fault_injected(gfp, order, call_site))
 		return NULL;
+	alloc_context_build(&ac, nid, gfp, order, policy);
 	page = alloc_by_context(&ac, nid, policy, call_site);
 	if (unlikely(!page))
 		return NULL;
@@ -80,19 +99,36 @@ static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int orde
  * the request then goes its whole way. fast_mark is the low mark of an ordinary request, with room
  * for the largest block that comes this way; the count of free pages is a hint here as there.
  */
+static __always_inline enum hit_verdict hit_zone(int nid, gfp_t gfp, unsigned int order,
+						 struct zone **zone)
+{
+	if (unlikely(order > PCP_MAX_ORDER || gfp & ~GFP_HIT_PATH || (u32)nid >= MAX_NUMNODES))
+		return HIT_NOT_ASKED;
+	if (unlikely(this_task_is_limited()))
+		return HIT_LIMITED;
+	*zone = first_zone[nid];
+	/* Relaxed: hints, as said above. */
+	if (unlikely(load_relaxed(&(*zone)->nr_free_pages) <= load_relaxed(&(*zone)->fast_mark)))
+		return HIT_MARK;
+	return HIT_TAKE;
+}
+
 static __always_inline struct page *alloc_hit(int nid, gfp_t gfp, unsigned int order)
 {
 	struct zone *zone;
 
-	if (unlikely(order > PCP_MAX_ORDER || gfp & ~GFP_HIT_PATH || (u32)nid >= MAX_NUMNODES))
+	if (unlikely(hit_zone(nid, gfp, order, &zone) != HIT_TAKE))
 		return NULL;
-	if (unlikely(this_task_is_limited()))
-		return NULL;
-	zone = first_zone[nid];
-	/* Relaxed: hints, as said above. */
-	if (unlikely(load_relaxed(&zone->nr_free_pages) <= load_relaxed(&zone->fast_mark)))
-		return NULL;
-	return pcp_alloc_hit(zone, order);
+	return pcp_alloc_hit(zone, pcp_index(order, gfp));
+}
+
+enum hit_verdict alloc_hit_verdict(int nid, gfp_t gfp, unsigned int order, struct zone **zone)
+{
+	enum hit_verdict verdict = hit_zone(nid, gfp, order, zone);
+
+	if (verdict == HIT_TAKE && !pcp_has_block(*zone, order, gfp_block_type(gfp)))
+		return HIT_EMPTY;
+	return verdict;
 }
 
 /* Who asked is looked up where it is needed: a hit then needs no stack frame. */
@@ -170,6 +206,10 @@ static __noinline _Noreturn void report_bad_free(const struct page *page, unsign
 		os_panic("double free: pfn 0x%llx (node %u, zone %s) is on a per-CPU list of order "
 			 "%u; freed with order %u by %s",
 			 pfn, page->nid, zone_type_name(page->zone), page->order, order, caller);
+	case PAGE_CAPTURED:
+		os_panic("double free: pfn 0x%llx (node %u, zone %s) is captured by a claim, order "
+			 "%u; freed with order %u by %s",
+			 pfn, page->nid, zone_type_name(page->zone), page->order, order, caller);
 	case PAGE_ALLOCATED:
 		os_panic("wrong order: pfn 0x%llx (node %u, zone %s) was allocated with order %u, "
 			 "freed with order %u by %s",
@@ -224,6 +264,14 @@ static __noinline void trace_free(const struct page *page, unsigned int order, u
 		      .nid = page->nid, .order = (u8)order, .zone = page->zone);
 }
 
+/* Whatever it was to its holder, it is a page like others now. Only if what the caller says is right. */
+static void page_prepare_free(struct page *page, unsigned int order)
+{
+	if (unlikely(page->marks) && page->state == PAGE_ALLOCATED && page->order == order)
+		/* Relaxed: as page_set_mark(). */
+		store_relaxed(&page->head, PAGE_HEAD(PAGE_ALLOCATED, order));
+}
+
 static __noinline void free_block(struct page *page, unsigned int order, uintptr_t call_site)
 {
 	struct zone *zone;
@@ -234,9 +282,7 @@ static __noinline void free_block(struct page *page, unsigned int order, uintptr
 		report_bad_address(page, "no struct page", order, call_site);
 
 	zone = page_zone(page);
-	/* Prepare: whatever it was to its holder, it is a page like others now. */
-	if (page->head == PAGE_HEAD(PAGE_ALLOCATED, order))
-		page->marks = 0;
+	page_prepare_free(page, order);
 	if (unlikely(load_relaxed(&trace_enabled)))
 		trace_free(page, order, call_site);
 	if (order <= PCP_MAX_ORDER && page->head == PAGE_HEAD(PAGE_ALLOCATED, order) &&
@@ -246,7 +292,10 @@ static __noinline void free_block(struct page *page, unsigned int order, uintptr
 	/* Under the lock: of two CPUs that free the same page, one sees the other's work. */
 	good = order <= MAX_ORDER && page->head == PAGE_HEAD(PAGE_ALLOCATED, order);
 	if (likely(good)) {
-		buddy_give_locked(zone, page, order);
+		if (unlikely(claims_touch(zone, page, order)))
+			claims_give_locked(zone, page, order);
+		else
+			buddy_give_locked(zone, page, order);
 		zone_count_locked(zone, ZONE_FREE, 1);
 		zone_count_locked(zone, ZONE_FREE_PAGES, (u64)1 << order);
 	}
@@ -259,8 +308,8 @@ static __noinline void free_block(struct page *page, unsigned int order, uintptr
 static __always_inline bool free_hit(struct page *page, unsigned int order)
 {
 	return likely(order <= PCP_MAX_ORDER && is_struct_page(page) &&
-		      page->head == PAGE_HEAD(PAGE_ALLOCATED, order) && page->marks == 0) &&
-	       pcp_free_hit(page_zone(page), page, order);
+		      page->head == PAGE_HEAD(PAGE_ALLOCATED, order)) &&
+	       pcp_free_hit(page_zone(page), page);
 }
 
 void __free_pages(struct page *page, unsigned int order)

@@ -2,8 +2,8 @@
  * Per-CPU page lists: blocks of small orders that a CPU has at hand for itself.
  *
  * The zone's lock guards the buddy lists, and taking it for every page would make it the hottest
- * word of the machine. So each CPU keeps some blocks of orders 0 to 3 of every zone, takes from them
- * and gives to them, and goes to the zone for a batch at a time:
+ * word of the machine. So each CPU keeps some blocks of orders 0 to 3 of every zone, for movable pages
+ * and for others, takes from them and gives to them, and goes to the zone for a batch at a time:
  *
  *	alloc --> [ hot ]         empty: the first cold one; none: refill under the zone lock
  *	free  --> [ hot ]         full: becomes the first cold one; too many: flush the last
@@ -61,11 +61,12 @@
 #include <mm/trace.h>
 
 #include "buddy.h"
+#include "claim.h"
 #include "watermark.h"
 
 /* A stack holds at most so much, and all CPUs' lists at most this share of a zone. */
 #define MAX_STACK_PAGES 64
-#define MAX_ZONE_SHARE  16
+#define MAX_ZONE_SHARE  8
 #define MIN_STACKS      4
 #define MAX_COLD_STACKS 63 /* with the hot one 4096 pages: 16 MiB of an order */
 
@@ -79,7 +80,7 @@
 /* A look at the clock every so many turns. */
 #define OWN_LOOK_TURNS (1u << 10)
 
-static struct per_cpu_pages nobody = {.list = {[0 ... NR_PCP_ORDERS - 1] = {.busy = 1}}};
+static struct per_cpu_pages nobody = {.list = {[0 ... NR_PCP_LISTS - 1] = {.busy = 1}}};
 static bool started;
 /*
  * How many want the lists closed; atomic, relaxed throughout. It is changed before the lists are gone
@@ -101,8 +102,9 @@ static void refill(struct zone *zone, struct pcp_list *list, unsigned int order,
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
 	u64 spare = zone->nr_free_pages > keep ? (zone->nr_free_pages - keep) >> order : 0;
 
-	list->nr_hot = buddy_take_many_locked(
-		zone, order, (u32)MAX(MIN(spare, (u64)list->capacity), (u64)1), &list->hot);
+	list->nr_hot = buddy_take_many_locked(zone, order, PAGE_LIST_TYPE(list->index),
+					      (u32)MAX(MIN(spare, (u64)list->capacity), (u64)1),
+					      &list->hot);
 	list->nr_from_zone += list->nr_hot;
 	zone_count_locked(zone, PCP_REFILL, 1);
 	spin_unlock_irqrestore(&zone->lock, flags);
@@ -120,6 +122,8 @@ static void flush(struct zone *zone, struct pcp_list *list, struct page *stack, 
 	trace(TRACE_PCP_DRAIN, .arg = (u64)nr << order, .nid = (u16)zone->nid, .order = (u8)order,
 	      .zone = (u8)zone->type);
 	flags = spin_lock_irqsave(&zone->lock);
+	if (unlikely(zone->nr_claims))
+		stack = claims_filter_locked(zone, stack, order);
 	stack = buddy_give_many_locked(zone, stack, order);
 	zone_count_locked(zone, PCP_FLUSH, 1);
 	spin_unlock_irqrestore(&zone->lock, flags);
@@ -202,16 +206,16 @@ _Noreturn void pcp_report_bad_page(const struct page *page, unsigned int order)
 /* --- Beyond the hit path -------------------------------------------------------------------- */
 
 /* This CPU's list, owned, with preemption off; NULL if somebody has it. */
-static struct pcp_list *own_this_cpu(struct zone *zone, unsigned int order)
+static struct pcp_list *own_this_cpu(struct zone *zone, u32 index)
 {
 	struct pcp_list *list;
 
 	preempt_disable();
-	list = pcp_this_cpu(zone, order);
+	list = pcp_this_cpu(zone, index);
 	if (likely(pcp_own(list)))
 		return list;
 	preempt_enable();
-	if (list != &nobody.list[order])
+	if (list != &nobody.list[index])
 		zone_count_atomic(zone, PCP_BUSY);
 	return NULL;
 }
@@ -222,10 +226,10 @@ static void disown_this_cpu(struct pcp_list *list)
 	preempt_enable();
 }
 
-struct page *pcp_alloc(struct zone *zone, unsigned int order, enum zone_type request_class,
-		       bool misplaced)
+struct page *pcp_alloc(struct zone *zone, unsigned int order, enum block_type type,
+		       enum zone_type request_class, bool misplaced)
 {
-	struct pcp_list *list = own_this_cpu(zone, order);
+	struct pcp_list *list = own_this_cpu(zone, PAGE_LIST(order, type));
 	struct page *page = NULL;
 
 	if (!list)
@@ -246,12 +250,12 @@ struct page *pcp_alloc(struct zone *zone, unsigned int order, enum zone_type req
 
 bool pcp_free(struct zone *zone, struct page *page, unsigned int order)
 {
-	struct pcp_list *list = own_this_cpu(zone, order);
+	struct pcp_list *list = own_this_cpu(zone, page->list);
 	bool open;
 
 	if (!list)
 		return false;
-	open = list->capacity > 0;
+	open = list->capacity > 0 && !claims_touch(zone, page, order);
 	if (open) {
 		if (list->nr_hot >= list->capacity)
 			make_hot_cold(zone, list, order);
@@ -300,22 +304,27 @@ static u64 drain_list(struct zone *zone, struct pcp_list *list, unsigned int ord
 	return blocks << order;
 }
 
+static unsigned int list_order(const struct pcp_list *list)
+{
+	return list->index % NR_PCP_ORDERS;
+}
+
 /* Calls fn on every list of the zone, owned. Those held on to are counted and left out. */
 static u64 for_each_list(struct zone *zone,
 			 u64 (*fn)(struct zone *zone, struct pcp_list *list, unsigned int order))
 {
 	u64 sum = 0;
 
-	for (u32 i = 0; i < MAX_CPUS * NR_PCP_ORDERS; i++) {
-		struct per_cpu_pages *pcp = zone->pcp[i / NR_PCP_ORDERS];
-		unsigned int order = i % NR_PCP_ORDERS;
+	for (u32 i = 0; i < MAX_CPUS * NR_PCP_LISTS; i++) {
+		struct per_cpu_pages *pcp = zone->pcp[i / NR_PCP_LISTS];
+		struct pcp_list *list = &pcp->list[i % NR_PCP_LISTS];
 
 		if (pcp == &nobody)
 			continue;
 		preempt_disable();
-		if (own_any(&pcp->list[order])) {
-			sum += fn(zone, &pcp->list[order], order);
-			pcp_disown(&pcp->list[order]);
+		if (own_any(list)) {
+			sum += fn(zone, list, list_order(list));
+			pcp_disown(list);
 		} else {
 			zone_count_atomic(zone, PCP_BUSY);
 		}
@@ -343,10 +352,10 @@ u64 drain_all_pages(void)
 
 /* --- Open and closed ------------------------------------------------------------------------ */
 
-/* What all stacks of one order may hold on one CPU. */
+/* What all stacks of one list may hold. */
 static u64 list_pages(const struct zone *zone)
 {
-	u64 lists = (u64)numa_topology()->nr_cpus * NR_PCP_ORDERS;
+	u64 lists = (u64)numa_topology()->nr_cpus * NR_PCP_LISTS;
 
 	return zone->managed_pages / MAX_ZONE_SHARE / lists;
 }
@@ -366,9 +375,11 @@ static u64 set_capacity(struct zone *zone, struct pcp_list *list, unsigned int o
 	u64 drained = pages ? 0 : drain_list(zone, list, order);
 
 	list->capacity = (u16)(pages >> order);
-	list->hit_limit = load_relaxed(&hits_closed) ? 0 : list->capacity;
+	/* Relaxed: who changes one of them comes by here afterwards, owning the list. */
+	list->hit_limit =
+		load_relaxed(&hits_closed) || load_relaxed(&zone->nr_claims) ? 0 : list->capacity;
 	/* One is hot. */
-	list->max_cold = pages ? (u16)MIN(list_pages(zone) / pages - 1, (u64)MAX_COLD_STACKS) : 0;
+	list->max_cold = pages ? (u8)MIN(list_pages(zone) / pages - 1, (u64)MAX_COLD_STACKS) : 0;
 	return drained;
 }
 
@@ -380,6 +391,24 @@ static void set_capacities(void)
 	if (!started)
 		return;
 	for_each_zone(nid, zone)
+		for_each_list(zone, set_capacity);
+}
+
+static u64 drain_for_claim(struct zone *zone, struct pcp_list *list, unsigned int order)
+{
+	u64 drained = drain_list(zone, list, order);
+
+	return drained + set_capacity(zone, list, order);
+}
+
+void pcp_claim_begun(struct zone *zone)
+{
+	for_each_list(zone, drain_for_claim);
+}
+
+void pcp_claim_ended(struct zone *zone)
+{
+	if (started)
 		for_each_list(zone, set_capacity);
 }
 
@@ -427,9 +456,10 @@ bool hit_paths_are_open(void)
 	return !load_relaxed(&hits_closed);
 }
 
-static void init_list(struct pcp_list *list, unsigned int order)
+static void init_list(struct pcp_list *list, u32 index)
 {
-	list->head = PAGE_HEAD(PAGE_PCP, order);
+	list->index = (u8)index;
+	list->head = (u16)PAGE_HEAD(PAGE_PCP, list_order(list));
 	list_init(&list->cold);
 }
 
@@ -459,8 +489,8 @@ void pcps_init(void)
 		for_each_zone(nid, zone) {
 			if (zone->present_pages == 0)
 				continue;
-			for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
-				init_list(&pcp->list[order], order);
+			for (u32 i = 0; i < NR_PCP_LISTS; i++)
+				init_list(&pcp->list[i], i);
 			zone->pcp[cpu] = pcp++;
 		}
 	}
@@ -477,19 +507,19 @@ void pcps_start(void)
 static void disown_first(struct zone *zone, u32 nr)
 {
 	while (nr-- > 0) {
-		struct per_cpu_pages *pcp = zone->pcp[nr / NR_PCP_ORDERS];
+		struct per_cpu_pages *pcp = zone->pcp[nr / NR_PCP_LISTS];
 
 		if (pcp != &nobody)
-			pcp_disown(&pcp->list[nr % NR_PCP_ORDERS]);
+			pcp_disown(&pcp->list[nr % NR_PCP_LISTS]);
 	}
 }
 
 bool pcp_own_all(struct zone *zone)
 {
-	for (u32 i = 0; i < MAX_CPUS * NR_PCP_ORDERS; i++) {
-		struct per_cpu_pages *pcp = zone->pcp[i / NR_PCP_ORDERS];
+	for (u32 i = 0; i < MAX_CPUS * NR_PCP_LISTS; i++) {
+		struct per_cpu_pages *pcp = zone->pcp[i / NR_PCP_LISTS];
 
-		if (pcp == &nobody || own_any(&pcp->list[i % NR_PCP_ORDERS]))
+		if (pcp == &nobody || own_any(&pcp->list[i % NR_PCP_LISTS]))
 			continue;
 		disown_first(zone, i);
 		return false;
@@ -499,7 +529,7 @@ bool pcp_own_all(struct zone *zone)
 
 void pcp_disown_all(struct zone *zone)
 {
-	disown_first(zone, MAX_CPUS * NR_PCP_ORDERS);
+	disown_first(zone, MAX_CPUS * NR_PCP_LISTS);
 }
 
 static void add_list(struct pcp_snapshot *out, struct pcp_list *list, unsigned int order)
@@ -533,8 +563,8 @@ bool pcp_snapshot(int nid, enum zone_type type, u32 cpu, struct pcp_snapshot *ou
 		return false;
 	memset(out, 0, sizeof(*out));
 	preempt_disable();
-	for (unsigned int order = 0; order < NR_PCP_ORDERS; order++)
-		add_list(out, &zone->pcp[cpu]->list[order], order);
+	for (u32 i = 0; i < NR_PCP_LISTS; i++)
+		add_list(out, &zone->pcp[cpu]->list[i], i % NR_PCP_ORDERS);
 	preempt_enable();
 	return true;
 }

@@ -13,17 +13,30 @@
 /* Blocks above this order are rarely asked for and go to the zone. As PAGE_ALLOC_COSTLY_ORDER. */
 #define PCP_MAX_ORDER 3
 #define NR_PCP_ORDERS (PCP_MAX_ORDER + 1)
+/* A list for each order and block type, in the order of PAGE_LIST(). */
+#define NR_PCP_LISTS (NR_PCP_ORDERS * NR_BLOCK_TYPES)
+_Static_assert(NR_PCP_ORDERS == NR_PAGE_LIST_ORDERS, "PAGE_LIST() is the number of a list");
 
 /*
- * The free blocks of one order and one zone that one CPU has at hand: a stack in use, and up to
+ * The list that a request takes from: PAGE_LIST() of its order and type. The flag is as large as the lists
+ * of a type are many, which saves the hit path a question.
+ */
+static inline u32 pcp_index(unsigned int order, gfp_t gfp)
+{
+	_Static_assert(__GFP_MOVABLE == NR_PCP_ORDERS, "see above");
+	return order + (gfp & __GFP_MOVABLE);
+}
+
+/*
+ * The free blocks of one order, type and zone that one CPU has at hand: a stack in use, and up to
  * max_cold full ones. What the hit path needs is one cache line, and a shift from its neighbours.
  *
  * Invariants (check):
- *   PCP-1  a block on list o is PCP, of order o, of this zone, its frame aligned to 1 << o; nr_hot
- *          is the length of the hot stack, each of the nr_cold cold ones is `capacity` long
+ *   PCP-1  a block on a list is PCP, of its order, taken for its type, of this zone, its frame
+ *          aligned to its size; nr_hot is the length of the hot stack, each of the nr_cold cold ones is `capacity` long
  *   PCP-2  nr_hot is at most the capacity, nr_cold at most max_cold
  *
- * `head` is constant after boot. Everything else but `busy` belongs to who owns the list: who changed
+ * `head` and `index` are constant after boot. Everything else but `busy` belongs to who owns the list: who changed
  * busy from 0 to 1.
  */
 struct pcp_list {
@@ -32,7 +45,8 @@ struct pcp_list {
 	u16 hit_limit;         /* up to here the hit path frees: capacity, or 0: it is closed */
 	u16 capacity;          /* of a stack, in blocks; 0: closed, nothing comes here */
 	u32 nr_hot;            /* blocks */
-	u16 nr_cold, max_cold; /* stacks */
+	u8 nr_cold, max_cold;  /* stacks */
+	u8 index;              /* among the CPU's lists of the zone: PAGE_LIST() */
 	struct page *hot;      /* linked by page->pcp_next, last freed first */
 	struct list_head cold; /* of the tops' page->pcp_stack, last filled first */
 	u64 nr_from_zone;      /* blocks taken from the zone, less those given back to it */
@@ -43,7 +57,7 @@ struct pcp_list {
 _Static_assert(sizeof(struct pcp_list) == 64, "one cache line");
 
 struct per_cpu_pages {
-	struct pcp_list list[NR_PCP_ORDERS];
+	struct pcp_list list[NR_PCP_LISTS];
 };
 
 /* Blocks on the list. Relaxed: a guess, to who does not own it. */
@@ -61,9 +75,9 @@ static inline u64 pcp_nr_allocs(const struct pcp_list *list)
 }
 
 /* This CPU's. With preemption off. */
-static inline struct pcp_list *pcp_this_cpu(const struct zone *zone, unsigned int order)
+static inline struct pcp_list *pcp_this_cpu(const struct zone *zone, u32 index)
 {
-	return &zone->pcp[smp_processor_id()]->list[order];
+	return &zone->pcp[smp_processor_id()]->list[index];
 }
 
 /*
@@ -113,17 +127,32 @@ static inline void pcp_push(struct pcp_list *list, struct page *page)
 	list->nr_frees++;
 }
 
+/* Would pcp_alloc() find a block, without asking the zone? For people. */
+static inline bool pcp_has_block(const struct zone *zone, unsigned int order, enum block_type type)
+{
+	const struct pcp_list *list;
+	bool has;
+
+	if (order > PCP_MAX_ORDER)
+		return false;
+	preempt_disable();
+	list = pcp_this_cpu(zone, PAGE_LIST(order, type));
+	has = !load_relaxed(&list->busy) && pcp_nr_blocks(list) > 0;
+	preempt_enable();
+	return has;
+}
+
 /*
  * A block of this CPU's, if that is possible at once; else NULL, and pcp_alloc() is next. Here and in
  * pcp_free_hit() each way out has its own end, so that none carries a result to be tested again.
  */
-static inline struct page *pcp_alloc_hit(struct zone *zone, unsigned int order)
+static inline struct page *pcp_alloc_hit(struct zone *zone, u32 index)
 {
 	struct pcp_list *list;
 	struct page *page;
 
 	preempt_disable();
-	list = pcp_this_cpu(zone, order);
+	list = pcp_this_cpu(zone, index);
 	if (likely(pcp_own(list))) {
 		if (likely(list->hot) && pcp_top_is_good(list)) {
 			page = pcp_pop(list);
@@ -137,13 +166,13 @@ static inline struct page *pcp_alloc_hit(struct zone *zone, unsigned int order)
 	return NULL;
 }
 
-/* Gives an ALLOCATED block of the order to this CPU, if that is possible at once. */
-static inline bool pcp_free_hit(struct zone *zone, struct page *page, unsigned int order)
+/* Gives an ALLOCATED block of a small order to this CPU, if that is possible at once. */
+static inline bool pcp_free_hit(struct zone *zone, struct page *page)
 {
 	struct pcp_list *list;
 
 	preempt_disable();
-	list = pcp_this_cpu(zone, order);
+	list = pcp_this_cpu(zone, page->list);
 	if (likely(pcp_own(list))) {
 		if (likely(list->nr_hot < list->hit_limit)) {
 			pcp_push(list, page);
@@ -164,8 +193,8 @@ static inline bool pcp_free_hit(struct zone *zone, struct page *page, unsigned i
  * has no more than its marks want; the caller goes to the zone. `misplaced`: the request preferred
  * another node.
  */
-struct page *pcp_alloc(struct zone *zone, unsigned int order, enum zone_type request_class,
-		       bool misplaced);
+struct page *pcp_alloc(struct zone *zone, unsigned int order, enum block_type type,
+		       enum zone_type request_class, bool misplaced);
 bool pcp_free(struct zone *zone, struct page *page, unsigned int order);
 
 /*
@@ -176,6 +205,13 @@ bool pcp_free(struct zone *zone, struct page *page, unsigned int order);
 void hit_paths_close(void);
 void hit_paths_open(void);
 bool hit_paths_are_open(void);
+
+/*
+ * After the zone's nr_claims has changed: while it has one, nothing is freed to its lists by the hit path;
+ * begun: and what is on them is given back. Contexts as drain_all_pages().
+ */
+void pcp_claim_begun(struct zone *zone);
+void pcp_claim_ended(struct zone *zone);
 
 /* Boot: the structures, before memblock closes; and the lists opened, once pages are managed. */
 void pcps_init(void);

@@ -59,20 +59,19 @@ static u64 lowered(u64 min, u32 alloc_flags)
 
 /* The whole arithmetic, in one place: who decides looks at the two answers, who explains at all of it. */
 static inline struct watermark_check weigh(const struct zone *zone, unsigned int order, u64 mark,
-					   enum zone_type request_class, u32 alloc_flags)
+					   enum zone_type request_class, u32 alloc_flags, u64 more)
 {
 	/*
 	 * Relaxed: hints, which the zone's lock guards and the taker looks at again under it. Each is
 	 * one word and whole; that the two may not belong together costs at most a wrong guess.
 	 */
-	u32 orders = load_relaxed(&zone->nonempty_orders);
 	struct watermark_check check = {
-		.free = load_relaxed(&zone->nr_free_pages),
+		.free = load_relaxed(&zone->nr_free_pages) + more,
 		.others = ((u64)1 << order) - 1,
 		.mark = mark,
 		.lowered = unlikely(alloc_flags) ? lowered(mark, alloc_flags) : mark,
 		.reserve = load_relaxed(&zone->lowmem_reserve[request_class]),
-		.block_ok = orders >> order != 0,
+		.block_ok = zone_free_orders(zone) >> order != 0,
 	};
 
 	check.pages_ok = check.free > check.others &&
@@ -84,16 +83,16 @@ static inline struct watermark_check weigh(const struct zone *zone, unsigned int
 bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
 		       enum zone_type request_class, u32 alloc_flags)
 {
-	struct watermark_check check = weigh(zone, order, mark, request_class, alloc_flags);
+	struct watermark_check check = weigh(zone, order, mark, request_class, alloc_flags, 0);
 
 	return check.pages_ok && (order == 0 || check.block_ok);
 }
 
 void zone_watermark_check(const struct zone *zone, unsigned int order, u64 mark,
-			  enum zone_type request_class, u32 alloc_flags,
+			  enum zone_type request_class, u32 alloc_flags, u64 more,
 			  struct watermark_check *out)
 {
-	*out = weigh(zone, order, mark, request_class, alloc_flags);
+	*out = weigh(zone, order, mark, request_class, alloc_flags, more);
 }
 
 /* --- The marks ----------------------------------------------------------------------------- */

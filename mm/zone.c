@@ -21,16 +21,16 @@
 #include <mm/os.h>
 
 struct pglist_data *node_data[MAX_NUMNODES];
-struct zone *zone_table[MAX_NUMNODES * ZONE_TABLE_STRIDE];
+struct zone *zone_table[NR_PLACES];
 
 static void zone_set_up(struct zone *zone, int nid, enum zone_type type)
 {
 	zone->nid = nid;
 	zone->type = type;
-	zone_table[nid * ZONE_TABLE_STRIDE + (int)type] = zone;
+	zone_table[PAGE_PLACE(type, (u32)nid)] = zone;
 	spin_lock_init(&zone->lock, "zone");
-	for (u32 order = 0; order < NR_ORDERS; order++)
-		list_init(&zone->free_area[order].list);
+	for (u32 i = 0; i < NR_BLOCK_TYPES * NR_ORDERS; i++)
+		list_init(&zone->free[i / NR_ORDERS].area[i % NR_ORDERS].list);
 }
 
 /* Adds the RAM frames [start, end), all of one zone type. Ranges come in address order. */

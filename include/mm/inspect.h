@@ -22,6 +22,13 @@ enum zone_event {
 	PCP_FLUSH,           /* one was given back to it */
 	PCP_DRAINED,         /* pages given back because a request failed, or on demand */
 	PCP_BUSY,            /* a CPU's lists were in use by whom it had interrupted */
+	EXTFRAG_FALLBACK,    /* a block was taken from a pageblock of the other type, which stays so */
+	EXTFRAG_STEAL,       /* the other type gave pageblocks away, and a block was taken there */
+	EXTFRAG_PAGEBLOCK,   /* a pageblock changed its type */
+	CLAIM_BEGUN,         /* blocks that somebody began to gather */
+	CLAIM_COMPLETED,     /* of them handed over as a whole */
+	CLAIM_CAPTURED_PAGES, /* pages that went to claims */
+	CLAIM_RETURNED_PAGES, /* of them given back when the claim ended */
 	ZONE_WMARK_FAILED,   /* the check of a mark refused a request here */
 	NUMA_HIT,            /* a request that preferred this node got it */
 	NUMA_MISS,           /* one that preferred another got this one */
@@ -42,13 +49,22 @@ struct zone_snapshot {
 	u64 present_pages; /* RAM in it */
 	u64 managed_pages; /* given to the buddy allocator */
 	u64 free_pages;
-	u64 pcp_pages;   /* on CPUs' own lists: free, but not counted above */
-	u64 nr_captured; /* claimed, on no list */
-	u64 free_blocks[NR_ORDERS];
+	u64 pcp_pages;              /* on CPUs' own lists: free, but not counted above */
+	u64 nr_captured;            /* claimed, on no list */
+	u64 free_blocks[NR_ORDERS]; /* of both types */
+	u64 type_blocks[NR_BLOCK_TYPES][NR_ORDERS];
 	u64 watermark[NR_WMARK];          /* pages */
 	u64 lowmem_reserve[MAX_NR_ZONES]; /* pages kept from requests of each class */
 	u64 events[NR_ZONE_EVENTS];
 };
+
+const char *block_type_name(enum block_type type);
+/* How many pageblocks of each type begin in the zone: walks all of them. False: as zone_snapshot(). */
+struct pageblock_counts {
+	u64 of_type[NR_BLOCK_TYPES];
+	u64 shared; /* of them: with RAM of two nodes */
+};
+bool pageblock_counts(int nid, enum zone_type type, struct pageblock_counts *out);
 
 /* False: the node or zone does not exist. A zone without pages is given with zeros. */
 bool zone_snapshot(int nid, enum zone_type type, struct zone_snapshot *out);

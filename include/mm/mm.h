@@ -14,6 +14,7 @@
 
 struct mm_options {
 	u64 min_free_kbytes; /* 0: sqrt(16 x lowmem kB), within 128 .. 262144 */
+	bool one_block_type; /* movable and other pages share pageblocks: mm/block_type.c */
 };
 
 /* Boot CPU only, once. Panics with a clear line if there is no memory to manage. */

@@ -8,6 +8,7 @@
 #define MM_PAGE_H
 
 #include <arch/page.h>
+#include <base/atomic.h>
 #include <base/list.h>
 #include <base/types.h>
 
@@ -19,6 +20,14 @@
 enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, MAX_NR_ZONES };
 
 /*
+ * What a block is wanted for: pages whose owner can move or drop them, or any others. Memory has its
+ * type by pageblocks of 2 MiB; theory in mm/block_type.c.
+ */
+enum block_type { BLOCK_UNMOVABLE, BLOCK_MOVABLE, NR_BLOCK_TYPES };
+#define PAGEBLOCK_ORDER 9
+#define PAGEBLOCK_PAGES ((u64)1 << PAGEBLOCK_ORDER)
+
+/*
  * Where a page is. Every frame is in exactly one of these:
  *
  *   HOLE ------ no RAM behind it (it only shares a block with RAM)
@@ -27,6 +36,7 @@ enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, MAX_NR_ZONES };
  *   ALLOCATED - heads a block that somebody has
  *   TAIL ------ inside a block that another page heads
  *   PCP ------- heads a block on a CPU's own list of free pages
+ *   CAPTURED -- heads a block that a claim has: mm/claim.c
  *
  * RAM starts as TAIL. What memblock has reserved becomes RESERVED and stays so; the rest is
  * donated to the buddy allocator block by block:
@@ -38,6 +48,9 @@ enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, MAX_NR_ZONES };
  *	FREE       --> PCP         taken by a CPU in advance (TAIL, where a block is cut up)
  *	PCP       <--> ALLOCATED   handed out and given back by that CPU, without the zone's lock
  *	PCP        --> FREE        flushed (or TAIL, if it merges upward)
+ *	FREE, PCP, ALLOCATED --> CAPTURED   in a claimed block: taken, flushed, given back
+ *	CAPTURED   --> FREE        the claim ends (or TAIL, if it merges upward)
+ *	CAPTURED   --> ALLOCATED   the claim is complete (TAIL: all heads but the first)
  */
 enum page_state {
 	PAGE_HOLE,
@@ -46,34 +59,43 @@ enum page_state {
 	PAGE_ALLOCATED,
 	PAGE_TAIL,
 	PAGE_PCP,
+	PAGE_CAPTURED,
 	NR_PAGE_STATES
 };
 
 /*
  * Invariants (check: PAGE-*):
  *   PAGE-1  nid and zone are those of the zone whose span holds the frame (HOLE: any)
- *   PAGE-2  a head (FREE, ALLOCATED, PCP) has order <= MAX_ORDER and a frame number that is
+ *   PAGE-2  a head (FREE, ALLOCATED, PCP, CAPTURED) has order <= MAX_ORDER and a frame number that is
  *           a multiple of 1 << order; the other pages of its block are TAIL
  *   PAGE-3  every TAIL is inside the block of exactly one head: executed by BUDDY-6, whose walk
  *           from head to head meets no TAIL
  *
  * state, order and the link change under the zone's lock while the page is free; while it is PCP
- * they belong to the owner of the list, while it is ALLOCATED to its holder. nid and zone are constant after boot. The header is
- * bytes, not bit-fields: a byte is stored without reading its neighbours, so fields with
- * different owners cannot tear each other.
+ * they belong to the owner of the list, while it is ALLOCATED to its holder. nid and zone are constant
+ * after boot. Fields with different owners are different bytes: a byte is stored without reading its
+ * neighbours, so they cannot tear each other. Order and marks share one, and an owner: one comparison
+ * of `head` says that a block is allocated, of this order, and nothing special. The two of a pageblock
+ * stand in the header of its first frame, whatever that frame is, and mean nothing in any other.
  */
 struct page {
 	union {
 		struct {
 			u8 state; /* enum page_state */
-			u8 order; /* of the block that this page heads; stale in any other state */
-			u8 zone;  /* enum zone_type */
-			u8 marks; /* PAGE_MARK_*, of an ALLOCATED head; else 0 */
-			u16 nid;
-			u16 unused;
+			u8 order : 4; /* of the block that this page heads; stale in any other state */
+			u8 marks : 4; /* PAGE_MARK_*, of an ALLOCATED head; else 0 */
+			u8 nid;
+			u8 zone;             /* enum zone_type */
+			u8 list;             /* ALLOCATED, PCP: PAGE_LIST(), for whom it was taken */
+			u8 pageblock_type;   /* enum block_type; under the zone's lock */
+			u8 pageblock_shared; /* has RAM of two nodes; constant after boot */
+			u8 unused;
 		};
-		u16 head;   /* state and order at once: PAGE_HEAD() */
-		u64 header; /* all of it: PAGE_HEADER() */
+		struct {
+			u16 head;  /* state, order and marks at once: PAGE_HEAD() */
+			u16 place; /* nid and zone at once: PAGE_PLACE() */
+		};
+		u32 block; /* head and place: PAGE_BLOCK() */
 	};
 	union {
 		struct list_head free_link; /* FREE: in the free_area of its order */
@@ -89,21 +111,40 @@ _Static_assert(sizeof(struct page) == 64, "the memory map is one cache line a fr
 
 /* Taken below the marks of its own request: it is for freeing memory, and for nobody else. */
 #define PAGE_MARK_RESERVE 1u
+#define PAGE_MARKS_SHIFT  12 /* in `head` */
 
 static inline bool page_is_reserve(const struct page *page)
 {
 	return page->marks & PAGE_MARK_RESERVE;
 }
 
-static inline bool page_state_is_head(u8 state)
+/* The holder's. Relaxed: a neighbour that merges, and who looks from outside, read it meanwhile. */
+static inline void page_set_mark(struct page *page, u32 mark)
 {
-	return state == PAGE_FREE || state == PAGE_ALLOCATED || state == PAGE_PCP;
+	store_relaxed(&page->head, (u16)(page->head | mark << PAGE_MARKS_SHIFT));
 }
 
-/* As one word, little-endian: what the hot paths compare and store. */
+static inline bool page_state_is_head(u8 state)
+{
+	return state == PAGE_FREE || state == PAGE_ALLOCATED || state == PAGE_PCP ||
+	       state == PAGE_CAPTURED;
+}
+
+/* As one word, little-endian and without marks: what the hot paths compare, store and look up by. */
 #define PAGE_HEAD(state, order) ((u16)((state) | (order) << 8))
-#define PAGE_HEADER(state, order, zone, nid) \
-	(PAGE_HEAD(state, order) | (u64)(zone) << 16 | (u64)(nid) << 32)
+#define PAGE_HEAD_ORDER(head)   ((head) >> 8 & 0xf)
+#define PAGE_HEAD_MARKS(head)   ((head) >> PAGE_MARKS_SHIFT)
+#define PAGE_PLACE(zone, nid)   ((u16)((nid) | (zone) << 8))
+#define PAGE_BLOCK(state, order, zone, nid) \
+	(PAGE_HEAD(state, order) | (u32)PAGE_PLACE(zone, nid) << 16)
+
+/*
+ * The type that a block was taken for, and the number of the CPU's list that it goes to if its order is
+ * one of those that CPUs keep: below NR_PAGE_LIST_ORDERS.
+ */
+#define NR_PAGE_LIST_ORDERS    4
+#define PAGE_LIST(order, type) ((u8)((type)*NR_PAGE_LIST_ORDERS + (order) % NR_PAGE_LIST_ORDERS))
+#define PAGE_LIST_TYPE(list)   ((enum block_type)((list) / NR_PAGE_LIST_ORDERS))
 
 static inline struct page *pfn_to_page(pfn_t pfn)
 {

@@ -24,6 +24,7 @@ struct host_machine {
 	int cpu_nid[16];
 	u8 distance[8][8]; /* 0: 10 to itself, 20 to others */
 	u64 min_free_kbytes;
+	bool one_block_type;
 };
 
 /* Maps the RAM and tells memblock; reserves the first page. Once a process: a test case. */

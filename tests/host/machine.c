@@ -52,7 +52,8 @@ void host_machine_memory(const struct host_machine *machine)
 void host_machine_boot(const struct host_machine *machine)
 {
 	static struct numa_topology topology;
-	struct mm_options options = {.min_free_kbytes = machine->min_free_kbytes};
+	struct mm_options options = {.min_free_kbytes = machine->min_free_kbytes,
+				     .one_block_type = machine->one_block_type};
 
 	host_machine_memory(machine);
 	host_machine_topology(machine, &topology);

@@ -96,6 +96,7 @@ static void bad_input_is_refused(struct ktest *t)
 		"crash nothing",
 		"test a b",
 		"buddyinfo all",
+		"pagetypeinfo all",
 		"options x",
 		"policy x",
 		"alloc 1 2 3",
@@ -139,7 +140,7 @@ static void reports_run(struct ktest *t)
 {
 	u64 before = printk_stats().bytes;
 
-	EXPECT_EQ(t, monitor_run("numa; meminfo; buddyinfo; zoneinfo; memblock; policy; options"),
+	EXPECT_EQ(t, monitor_run("numa; meminfo; buddyinfo; pagetypeinfo; zoneinfo; memblock; policy; options"),
 		  0);
 	EXPECT(t, printk_stats().bytes > before + 1000);
 }

@@ -118,7 +118,7 @@ static void broken_pages_do_no_harm(struct ktest *t)
 	ASSERT_TRUE(t, page != NULL);
 	pfn = page_to_pfn(page);
 
-	page->order = 255;
+	page->order = 15;
 	ASSERT_TRUE(t, page_snapshot(pfn, &s));
 	EXPECT_EQ(t, s.head_pfn, NO_PFN);
 	page->order = 2;

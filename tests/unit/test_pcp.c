@@ -21,7 +21,7 @@ static const struct host_machine machine = {
 };
 
 #define STACK  64 /* the most there is */
-#define STACKS 5  /* a 16th of 384 MiB less the map, by 4 CPUs and 4 orders: 378 pages */
+#define STACKS 5  /* a 16th of 384 MiB less the map, by 4 CPUs and 8 lists: 378 pages */
 
 static struct zone *normal(int nid)
 {
@@ -50,7 +50,7 @@ static void capacities_follow_the_zone(struct ktest *t)
 		EXPECT_EQ(t, list_of(0, 3, order)->capacity, STACK >> order);
 	EXPECT_EQ(t, list_of(0, 3, 0)->max_cold, STACKS - 1);
 	ASSERT_TRUE(t, pcp_snapshot(1, ZONE_NORMAL, 0, &pcp));
-	EXPECT_EQ(t, pcp.capacity_pages, STACKS * NR_PCP_ORDERS * STACK);
+	EXPECT_EQ(t, pcp.capacity_pages, STACKS * NR_PCP_LISTS * STACK);
 	EXPECT_EQ(t, pcp.pages, 0);
 	EXPECT(t, !pcp_snapshot(1, ZONE_NORMAL, 4, &pcp)); /* no such CPU */
 	EXPECT(t, !pcp_snapshot(1, ZONE_DMA, 0, &pcp));    /* no such memory */

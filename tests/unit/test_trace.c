@@ -127,24 +127,28 @@ static void loss_is_counted_and_told(struct ktest *t)
 
 /* ---- Writer and readers at the same time ---------------------------------------------------- */
 
-#define WRITTEN 50000u
-
-#define MOST    (100 * WRITTEN)
+#define WRITTEN      50000u
+#define MOST_WRITTEN (100 * WRITTEN)
 
 static bool written; /* atomic */
-static u64 nr_read;  /* atomic */
-static u64 looks, mixtures;
+static bool met;     /* atomic: both others have been at work meanwhile */
+static u64 total;    /* the writer's, until it has written */
+static u64 looks;    /* atomic */
+static u64 mixtures;
 
 static void *write_many(void *arg)
 {
+	u64 id = 0;
+
 	(void)arg;
 	host_cpu = 1;
-	/* Longer, if the host has given the reader no time: nothing would be shown. Relaxed: a figure. */
-	for (u64 id = 0; id < WRITTEN || (id < MOST && load_relaxed(&nr_read) <= SIZE); id++) {
+	/* A busy host may let the others wait for long. Relaxed: a hint to go on. */
+	while (id < WRITTEN || (!load_relaxed(&met) && id < MOST_WRITTEN)) {
 		trace(TRACE_SCHED_WAKE, .id = id, .arg = ~id, .call_site = id * 5);
-		if (id % 64 == 0)
+		if (id++ % 64 == 0)
 			sched_yield();
 	}
+	total = id;
 	/* Release: after the last record. */
 	store_release(&written, true);
 	return NULL;
@@ -170,7 +174,8 @@ static void *look_at_some(void *arg)
 		for (u32 back = 1; back <= SIZE && back <= state.head; back++) {
 			if (!trace_at(1, state.head - back, &r))
 				continue;
-			looks++;
+			/* Relaxed: a figure, and the only one who adds to it. */
+			store_relaxed(&looks, looks + 1);
 			mixtures += !is_whole(&r);
 		}
 	}
@@ -191,7 +196,7 @@ static void expect_next(struct ktest *t, const struct trace_record *r, u64 *sequ
 /* Each record is whole, and each gap told of: whoever is faster. */
 static void a_reader_beside_the_writer(struct ktest *t)
 {
-	u64 sequence = 0, lost = 0;
+	u64 sequence = 0, lost = 0, nr_read = 0;
 	struct trace_state state;
 	pthread_t writer, looker;
 	bool last = false;
@@ -205,7 +210,9 @@ static void a_reader_beside_the_writer(struct ktest *t)
 		nr = trace_read(1, out, 3);
 		for (u32 i = 0; i < nr; i++)
 			expect_next(t, &out[i], &sequence, &lost);
-		store_relaxed(&nr_read, nr_read + nr);
+		nr_read += nr;
+		if (nr_read > SIZE && load_relaxed(&looks) > 0)
+			store_relaxed(&met, true); /* relaxed: as said at the writer */
 		if (nr == 0)
 			sched_yield();
 	} while (!last || nr > 0);
@@ -218,7 +225,7 @@ static void a_reader_beside_the_writer(struct ktest *t)
 	EXPECT_EQ(t, mixtures, 0);
 	/* Each told of is a record more. */
 	EXPECT(t, lost <= trace_lost(1));
-	EXPECT_MSG(t, state.head + state.lost >= WRITTEN, "%llu written, %llu lost",
+	EXPECT_MSG(t, state.head + state.lost >= total, "%llu written, %llu lost",
 		   (unsigned long long)state.head, (unsigned long long)state.lost);
 	ktest_note(t, "%llu read, %llu lost, %llu looked at", (unsigned long long)nr_read,
 		   (unsigned long long)state.lost, (unsigned long long)looks);

@@ -12,8 +12,28 @@ from .pages import describe, max_order, pfn_of_page, state_name, zone_name
 from .zones import zone_by_name, zones
 
 
+def type_name(block_type):
+    """ "unmovable" for 0, in the words of `pagetypeinfo`."""
+    return ("unmovable", "movable")[block_type]
+
+
+def areas(zone):
+    """(type, order, free area) of each list of the zone."""
+    for block_type, lists in enumerate(elements(zone["free"])):
+        for order, area in enumerate(elements(lists["area"])):
+            yield block_type, order, area
+
+
+def counts_by_order(zone):
+    """How many free blocks of each order there are, of all types."""
+    counts = [0] * (max_order() + 1)
+    for _, order, area in areas(zone):
+        counts[order] += int(area["nr_free"])
+    return counts
+
+
 def blocks_of(area):
-    """(walk, struct pages) of one order's list."""
+    """(walk, struct pages) of one list."""
     walk = walk_list(u64(area["list"].address))
     return walk, [pointer.dereference()
                   for pointer in containers(walk.entries, "struct page", "free_link")]
@@ -37,8 +57,9 @@ def fault_of(zone, order, page):
 def faults_of(zone):
     """Sentences: what lists and counters of this zone disagree about."""
     pages = 0
-    for order, area in enumerate(elements(zone["free_area"])):
-        where = f"node {int(zone['nid'])} {zone_name(zone['type'])} order {order}"
+    for block_type, order, area in areas(zone):
+        where = (f"node {int(zone['nid'])} {zone_name(zone['type'])} order {order} "
+                 f"{type_name(block_type)}")
         counted = int(area["nr_free"])
         pages += counted << order
         walk, blocks = blocks_of(area)
@@ -48,8 +69,8 @@ def faults_of(zone):
             continue
         elif len(walk.entries) != counted:
             yield f"{where}: nr_free is {counted}, its list has {len(walk.entries)} (BUDDY-2)"
-        if bool(int(zone["nonempty_orders"]) >> order & 1) != bool(counted):
-            yield f"{where}: its bit of nonempty_orders is wrong (BUDDY-5)"
+        if bool(int(zone["free"][block_type]["orders"]) >> order & 1) != bool(counted):
+            yield f"{where}: its bit in orders is wrong (BUDDY-5)"
         for page in blocks:
             fault = fault_of(zone, order, page)
             if fault:
@@ -95,7 +116,7 @@ Examples:
     def show_table(found):
         rows, faults, longer = [], [], False
         for zone in found:
-            counts = [int(area["nr_free"]) for area in elements(zone["free_area"])]
+            counts = counts_by_order(zone)
             rows.append((int(zone["nid"]), zone_name(zone["type"]), *counts,
                          int(zone["nr_free_pages"])))
             faults += faults_of(zone)
@@ -113,10 +134,12 @@ Examples:
     def show_list(zone, order):
         if order > max_order():
             raise HwError(f"no order {order}: there are 0-{max_order()}")
-        area = zone["free_area"][order]
-        walk, blocks = blocks_of(area)
-        for i, page in enumerate(blocks):
-            fault = fault_of(zone, order, page)
-            print(f"[{i}] pfn {pfn_of_page(u64(page.address)):#x}, page {u64(page.address):#x}"
-                  + (f" BROKEN: {fault}" if fault else ""))
-        print(f"{walk.summary()}; nr_free {int(area['nr_free'])}")
+        for block_type, at, area in areas(zone):
+            if at != order:
+                continue
+            walk, blocks = blocks_of(area)
+            for i, page in enumerate(blocks):
+                fault = fault_of(zone, order, page)
+                print(f"[{i}] pfn {pfn_of_page(u64(page.address)):#x}, "
+                      f"page {u64(page.address):#x}" + (f" BROKEN: {fault}" if fault else ""))
+            print(f"{type_name(block_type)}: {walk.summary()}; nr_free {int(area['nr_free'])}")

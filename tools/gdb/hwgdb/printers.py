@@ -7,7 +7,7 @@ They are in a collection of their own: `info pretty-printer` lists them under "h
 import gdb
 import gdb.printing
 
-from . import memblock, pages, zones
+from . import buddy, memblock, pages, zones
 from .command import HwError
 from .kernel import c_string, elements, lookup_type, u64
 from .lists import walk_list
@@ -71,8 +71,7 @@ class Zone(Compound):
         yield "present", zone["present_pages"]
         yield "marks", " ".join(f"{name} {pages}" for name, pages in zones.marks(zone).items())
         yield "lock", zone["lock"]
-        counts = (int(area["nr_free"]) for area in elements(zone["free_area"]))
-        yield "free blocks by order", " ".join(map(str, counts))
+        yield "free blocks by order", " ".join(map(str, buddy.counts_by_order(zone)))
 
 
 @printer("pglist_data")
