@@ -4,6 +4,8 @@
 
 #include <base/types.h>
 #include <kernel/printk.h>
+#include <mm/gfp.h>
+#include <mm/inspect.h>
 
 /*
  * What is wrong with a word of the command that is being run, with its place in the line. `word` is
@@ -43,6 +45,14 @@ int command_pagetypeinfo(int argc, char **argv);
 int command_zoneinfo(int argc, char **argv);
 int command_meminfo(int argc, char **argv);
 
+/* report_vmstat.c */
+int command_vmstat(int argc, char **argv);
+int command_numastat(int argc, char **argv);
+/* "hw_" before the names of events that Linux does not have. */
+const char *zone_event_prefix(enum zone_event event);
+/* Stacks of CPUs and of threads. */
+u64 kernel_stack_pages(void);
+
 /* map_command.c, page_report.c, top.c */
 int command_map(int argc, char **argv);
 const char *complete_map(u32 word, u32 i);
@@ -54,8 +64,20 @@ const char *complete_top(u32 word, u32 i);
 int command_trace(int argc, char **argv);
 const char *complete_trace(u32 word, u32 i);
 
+/* fault_command.c */
+int command_fault(int argc, char **argv);
+const char *complete_fault(u32 word, u32 i);
+
+/* explain_command.c */
+int command_explain(int argc, char **argv);
+const char *complete_explain(u32 word, u32 i);
+
 /* commands_memory.c */
 int command_alloc(int argc, char **argv);
+/* A word of a command as a node that exists, an order, flags: 0, or -EINVAL and said. */
+int command_parse_node(const char *text, int *nid);
+int command_parse_order(const char *text, u64 *order);
+int command_parse_gfp(const char *text, gfp_t *gfp);
 int command_free(int argc, char **argv);
 int command_check(int argc, char **argv);
 

@@ -33,7 +33,7 @@ struct alloc_arguments {
 	gfp_t gfp;
 };
 
-static int parse_node(const char *text, int *nid)
+int command_parse_node(const char *text, int *nid)
 {
 	u64 value;
 
@@ -45,7 +45,7 @@ static int parse_node(const char *text, int *nid)
 }
 
 /* Points at the flag of the list that is none. */
-static int parse_gfp(const char *text, gfp_t *gfp)
+int command_parse_gfp(const char *text, gfp_t *gfp)
 {
 	char flag[GFP_BYTES];
 
@@ -63,7 +63,7 @@ static int parse_gfp(const char *text, gfp_t *gfp)
 	}
 }
 
-static int parse_order(const char *text, u64 *order)
+int command_parse_order(const char *text, u64 *order)
 {
 	if (!parse_u64(text, order) || *order > MAX_ORDER)
 		return command_bad(text, "'%.32s' is no order: allowed is 0..%d", text, MAX_ORDER);
@@ -93,9 +93,9 @@ static int parse_alloc(int argc, char **argv, struct alloc_arguments *out)
 					   : what == GFP ? "gfp"
 							 : "an order");
 		given |= what;
-		err = what == NODE  ? parse_node(word + 5, &out->nid)
-		      : what == GFP ? parse_gfp(word + 4, &out->gfp)
-				    : parse_order(word, &out->order);
+		err = what == NODE  ? command_parse_node(word + 5, &out->nid)
+		      : what == GFP ? command_parse_gfp(word + 4, &out->gfp)
+				    : command_parse_order(word, &out->order);
 		if (err)
 			return err;
 	}
@@ -123,17 +123,20 @@ int command_alloc(int argc, char **argv)
 		kprintf("all %d handles are in use: `free` some\n", MAX_HANDLES);
 		return id;
 	}
-	page = alloc_pages_node(request.nid, request.gfp, (unsigned int)request.order);
+	page = request.nid == NUMA_NO_NODE
+		       ? alloc_pages(request.gfp, (unsigned int)request.order)
+		       : alloc_pages_node(request.nid, request.gfp, (unsigned int)request.order);
 	if (!page) {
 		gfp_format(request.gfp, gfp, sizeof(gfp));
 		kprintf("no memory: order %llu, gfp %s\n", (unsigned long long)request.order, gfp);
 		return -ENOMEM;
 	}
 	handles[id] = (struct handle){.page = page, .order = (u32)request.order};
-	kprintf("id %d: pfn 0x%llx, addr 0x%llx, order %llu, node %u, zone %s\n", id,
+	kprintf("id %d: pfn 0x%llx, addr 0x%llx, order %llu, node %u, zone %s%s\n", id,
 		(unsigned long long)page_to_pfn(page), (unsigned long long)page_to_phys(page),
 		(unsigned long long)request.order, page->nid,
-		zone_type_name((enum zone_type)page->zone));
+		zone_type_name((enum zone_type)page->zone),
+		page->marks & PAGE_MARK_RESERVE ? ", of the reserve" : "");
 	return 0;
 }
 

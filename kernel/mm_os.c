@@ -7,6 +7,8 @@
 #include <arch/preempt.h>
 #include <base/assert.h>
 #include <base/format.h>
+#include <base/string.h>
+#include <kernel/glob.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/thread.h>
@@ -35,6 +37,13 @@ void os_log(enum os_log_level level, const char *subsystem, const char *fmt, ...
 void os_describe_caller(uintptr_t call_site, char *buf, size_t size)
 {
 	symbol_format_return(call_site, buf, size);
+}
+
+bool os_caller_matches(uintptr_t call_site, const char *glob)
+{
+	const char *name = symbol_name_return(call_site);
+
+	return name && glob_match(glob, strlen(glob), name);
 }
 
 /* assert_failed(file, line, fmt, ...), its arguments still in the list. */

@@ -8,9 +8,11 @@
  */
 #include <arch/cpu.h>
 #include <arch/page.h>
+#include <base/format.h>
 #include <mm/inspect.h>
 #include <mm/memblock.h>
 #include <mm/numa.h>
+#include <mm/vmstat.h>
 #include <x86/paging.h>
 
 #include "commands.h"
@@ -103,7 +105,7 @@ int command_pagetypeinfo(int argc, char **argv)
 	return 0;
 }
 
-/* Each CPU's own lists. Linux has one batch size; here a refill is as large as a stack. */
+/* Each CPU's own lists. Linux has one batch size; so has this, in pages: a stack of any order. */
 static void print_pagesets(const struct zone_snapshot *zone)
 {
 	struct pcp_snapshot pcp;
@@ -115,16 +117,44 @@ static void print_pagesets(const struct zone_snapshot *zone)
 		kprintf("    cpu: %u\n", cpu);
 		kprintf("              count: %llu\n", (unsigned long long)pcp.pages);
 		kprintf("              high:  %llu\n", (unsigned long long)pcp.capacity_pages);
-		kprintf("              allocs: %llu\n", (unsigned long long)pcp.allocs);
-		kprintf("              frees: %llu\n", (unsigned long long)pcp.frees);
+		kprintf("              batch: %llu\n", (unsigned long long)pcp.batch_pages);
+		kprintf("              hw_allocs: %llu\n", (unsigned long long)pcp.allocs);
+		kprintf("              hw_frees: %llu\n", (unsigned long long)pcp.frees);
 	}
 }
 
+static void print_counter(const char *prefix, const char *name, u64 value)
+{
+	char text[48];
+
+	snprintf(text, sizeof(text), "%s%s", prefix, name);
+	kprintf("      %-12s %llu\n", text, (unsigned long long)value);
+}
+
+/* Linux's first, as in `vmstat`. */
+static void print_counters(const struct zone_snapshot *zone)
+{
+	print_counter("", "nr_free_pages", zone->free_pages);
+	for (int own = 0; own < 2; own++) {
+		for (int i = 0; i < NR_ZONE_EVENTS; i++) {
+			enum zone_event event = (enum zone_event)i;
+			const char *prefix = zone_event_prefix(event);
+
+			if ((prefix[0] != '\0') == own)
+				print_counter(prefix, zone_event_name(event), zone->events[event]);
+		}
+		if (!own) {
+			print_counter("hw_", "pcp_pages", zone->pcp_pages);
+			print_counter("hw_", "captured_pages", zone->nr_captured);
+		}
+	}
+}
+
+/* Nothing here raises marks for a while after fragmentation, or sets pages aside for one user: 0. */
 static void print_zone(const struct zone_snapshot *zone)
 {
 	kprintf("Node %d, zone %8s\n", zone->nid, zone->name);
 	kprintf("  pages free     %llu\n", (unsigned long long)zone->free_pages);
-	/* Linux raises the marks for a while after fragmentation; here nothing does. */
 	kprintf("        boost    0\n");
 	kprintf("        min      %llu\n", (unsigned long long)zone->watermark[WMARK_MIN]);
 	kprintf("        low      %llu\n", (unsigned long long)zone->watermark[WMARK_LOW]);
@@ -132,6 +162,7 @@ static void print_zone(const struct zone_snapshot *zone)
 	kprintf("        spanned  %llu\n", (unsigned long long)zone->spanned_pages);
 	kprintf("        present  %llu\n", (unsigned long long)zone->present_pages);
 	kprintf("        managed  %llu\n", (unsigned long long)zone->managed_pages);
+	kprintf("        cma      0\n");
 	kprintf("        protection: (");
 	for (u32 class = 0; class < MAX_NR_ZONES; class ++)
 		kprintf("%s%llu", class ? ", " : "",
@@ -140,12 +171,7 @@ static void print_zone(const struct zone_snapshot *zone)
 	/* What follows is nothing but zeros in a zone without pages: Linux stops here, too. */
 	if (zone->managed_pages == 0)
 		return;
-	kprintf("      nr_free_pages %llu\n", (unsigned long long)zone->free_pages);
-	kprintf("      nr_pcp_pages %llu\n", (unsigned long long)zone->pcp_pages);
-	kprintf("      nr_captured  %llu\n", (unsigned long long)zone->nr_captured);
-	for (int event = 0; event < NR_ZONE_EVENTS; event++)
-		kprintf("      %-12s %llu\n", zone_event_name((enum zone_event)event),
-			(unsigned long long)zone->events[event]);
+	print_counters(zone);
 	print_pagesets(zone);
 	kprintf("  start_pfn:           %llu\n", (unsigned long long)zone->start_pfn);
 }
@@ -170,22 +196,20 @@ static void print_total(const char *label, u64 pages)
 
 int command_meminfo(int argc, char **argv)
 {
+	struct vm_totals totals;
 	struct node_snapshot node;
-	u64 managed = 0, free = 0;
 	int nid;
 
 	if (argc != 1)
 		return command_usage(argc, argv, 1);
-	for_each_node(nid) {
-		if (!node_snapshot(nid, &node))
-			continue;
-		managed += node.managed_pages;
-		free += node.free_pages;
-	}
-	print_total("MemTotal:", managed);
-	print_total("MemFree:", free);
-	print_total("KernelStack:", memblock_reserved_pages(MEMBLOCK_STACKS));
+	vm_totals(&totals);
+	print_total("MemTotal:", totals.managed_pages);
+	/* Linux leaves out what CPUs have for themselves; it is free all the same. */
+	print_total("MemFree:", totals.free_pages + totals.pcp_pages);
+	print_total("MemAvailable:", totals.available_pages);
+	print_total("KernelStack:", kernel_stack_pages());
 	print_total("PageTables:", paging_table_pages());
+	print_total("Percpu:", memblock_reserved_pages(MEMBLOCK_PER_CPU));
 	for_each_node(nid) {
 		if (!node_snapshot(nid, &node))
 			continue;

@@ -40,13 +40,19 @@ static bool find(u32 offset, u32 *index)
 	return true;
 }
 
+/* The symbol that covers the address. */
+static bool find_address(uintptr_t addr, u32 *index)
+{
+	return addr >= ksyms_base && addr - ksyms_base <= UINT32_MAX &&
+	       find((u32)(addr - ksyms_base), index);
+}
+
 /* `addr` as its distance from the symbol that covers `lookup`. */
 static void format(uintptr_t addr, uintptr_t lookup, char *buf, size_t size)
 {
 	u32 i;
 
-	if (lookup < ksyms_base || lookup - ksyms_base > UINT32_MAX ||
-	    !find((u32)(lookup - ksyms_base), &i)) {
+	if (!find_address(lookup, &i)) {
 		snprintf(buf, size, "0x%lx", (unsigned long)addr);
 		return;
 	}
@@ -63,4 +69,11 @@ void symbol_format(uintptr_t addr, char *buf, size_t size)
 void symbol_format_return(uintptr_t addr, char *buf, size_t size)
 {
 	format(addr, addr - 1, buf, size);
+}
+
+const char *symbol_name_return(uintptr_t addr)
+{
+	u32 i;
+
+	return find_address(addr - 1, &i) ? ksyms_names + ksyms_name_offsets[i] : NULL;
 }

@@ -23,6 +23,7 @@
 #include <base/string.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <mm/fault_inject.h>
 #include <mm/mempolicy.h>
 #include <mm/os.h>
 #include <mm/page_alloc.h>
@@ -277,6 +278,18 @@ u32 threads_nr_spares(void)
 	return nr;
 }
 
+u64 threads_stack_pages(void)
+{
+	u64 nr = 0;
+
+	spin_lock(&all_lock);
+	for (u32 i = 0; i < ARRAY_SIZE(slots_used); i++)
+		for (u64 left = slots_used[i]; left; left &= left - 1)
+			nr++;
+	spin_unlock(&all_lock);
+	return nr << STACK_ORDER;
+}
+
 /* --- Starting one ---------------------------------------------------------------------------- */
 
 static _Noreturn void thread_begin(void)
@@ -431,6 +444,22 @@ bool thread_describe(u32 i, struct thread_info *out)
 		describe(thread, out);
 	threads_unlock();
 	return thread != NULL;
+}
+
+bool thread_mark_fault_rule(u32 id, u32 rule)
+{
+	struct thread *thread;
+	bool found = false;
+
+	spin_lock(&all_lock);
+	list_for_each_entry(thread, &all, all_link) {
+		if (thread->id != id)
+			continue;
+		fault_rule_mark(&thread->task, rule);
+		found = true;
+	}
+	spin_unlock(&all_lock);
+	return found;
 }
 
 const char *thread_name_on_cpu(u32 cpu)

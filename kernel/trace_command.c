@@ -83,6 +83,10 @@ static void print_record(const struct trace_record *r)
 		kprintf(" thread %llu of %llu", (unsigned long long)r->id, arg);
 		print_caller(r);
 		break;
+	case TRACE_FAULT_INJECTED:
+		kprintf(" rule %llu request %llu order %u", (unsigned long long)r->id, arg, r->order);
+		print_caller(r);
+		break;
 	case TRACE_LOST:
 		kprintf(" %llu found the ring full\n", arg);
 		break;

@@ -86,6 +86,15 @@ static bool take_ring(u32 cpu)
 	return false;
 }
 
+u64 trace_ring_pages(void)
+{
+	u64 pages = 0;
+
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++)
+		pages += rings[cpu].nr_records / records_of(0);
+	return pages;
+}
+
 static bool take_rings(void)
 {
 	u32 cpu;

@@ -4,13 +4,11 @@
 #ifndef MM_ALLOC_CONTEXT_H
 #define MM_ALLOC_CONTEXT_H
 
+#include <mm/explain.h>
 #include <mm/mempolicy.h>
 #include <mm/page_alloc.h>
 
 #include "zone.h"
-
-struct alloc_recorder;
-struct watermark_check;
 
 /*
  * What is asked for, by whom. Built once from the caller's words and the running task, then const: what a
@@ -28,46 +26,14 @@ struct alloc_context {
 	struct alloc_recorder *recorder; /* NULL: this is no rehearsal */
 };
 
-/* The steps of a request, in the order in which they are taken. docs/request.md has the picture. */
-enum alloc_step {
-	STEP_FAST,        /* every zone against its low mark */
-	STEP_WAKE_KSWAPD, /* if the request lets it */
-	STEP_MIN,         /* every zone against its min mark, less what the request may use of it */
-	STEP_NO_MARKS,    /* entitled: without marks */
-	STEP_RECLAIM,     /* may block: free something oneself */
-	STEP_AFTER_RECLAIM, /* and look again */
-	STEP_DRAIN,         /* what the CPUs keep for themselves goes back */
-	STEP_AFTER_DRAIN,   /* and look again */
-	STEP_OOM,           /* may block, and has not said otherwise: somebody must end */
-	STEP_GIVE_UP,
-	NR_ALLOC_STEPS
-};
-const char *alloc_step_name(enum alloc_step step);
-u64 alloc_steps_taken(enum alloc_step step); /* by all requests since boot; any context */
-
-/* Why a zone was passed over, or not. */
-enum zone_verdict {
-	VERDICT_CLASS,  /* above what the request may use */
-	VERDICT_POLICY, /* its node is not permitted */
-	VERDICT_MARK,   /* too few free pages */
-	VERDICT_BLOCK,  /* enough, but none large enough together */
-	VERDICT_TAKE,
-	NR_ZONE_VERDICTS
-};
-
 /*
- * A rehearsal: the same functions look, and ask this instead of taking. Nothing is counted, and
- * nothing changes.
+ * What the caller has got wrong, for the text of a refusal, or NULL. Then *ac can be built: by the words,
+ * the running task and the moment.
  */
-struct alloc_recorder {
-	void (*step)(struct alloc_recorder *recorder, enum alloc_step step);
-	void (*zone)(struct alloc_recorder *recorder, const struct zone *zone,
-		     enum zone_verdict verdict, const struct watermark_check *check);
-};
-
-/* False, and a line in the log: the caller's words contradict each other or mean nothing. */
-bool alloc_context_build(struct alloc_context *ac, int nid, gfp_t gfp, unsigned int order,
-			 const struct mempolicy *policy, uintptr_t call_site);
+const char *alloc_request_fault(int nid, gfp_t gfp, unsigned int order,
+				const struct mempolicy *policy);
+void alloc_context_build(struct alloc_context *ac, int nid, gfp_t gfp, unsigned int order,
+			 const struct mempolicy *policy);
 
 /*
  * One walk along the zonelist against one mark; ALLOC_NO_WATERMARKS: against none. A rehearsal returns
@@ -82,5 +48,18 @@ struct page *alloc_slowly(const struct alloc_context *ac);
 /* Fast, then slow, and again if the cpuset has changed meanwhile; *ac is then a new one. */
 struct page *alloc_by_context(struct alloc_context *ac, int nid, const struct mempolicy *policy,
 			      uintptr_t call_site);
+
+/* --- A rehearsal's own: mm/explain.c, but for the first, which stands with the hit path -------------- */
+
+/* What the hit path would do, by the same questions. *zone: whose list, once there is one. */
+enum hit_verdict alloc_hit_verdict(int nid, gfp_t gfp, unsigned int order, struct zone **zone);
+
+void rehearse_step(struct alloc_recorder *recorder, enum alloc_step step);
+/* What the walk makes of a zone, told, and corrected by what a rehearsal knows or does not. */
+enum zone_verdict rehearse_zone(const struct alloc_context *ac, const struct zone *zone,
+				enum zone_watermark mark, u32 alloc_flags,
+				enum zone_verdict verdict);
+/* From here on as if the CPUs' lists were back. */
+void rehearse_drain(struct alloc_recorder *recorder);
 
 #endif

@@ -39,6 +39,7 @@
 #include "block_type.h"
 #include "buddy.h"
 #include "pcp.h"
+#include "vmstat.h"
 #include "watermark.h"
 
 #define PAGE_ALLOC_COSTLY_ORDER 3
@@ -47,26 +48,6 @@
 #define MAX_NOFAIL_ROUNDS       16
 /* Between two rounds of a request that must not fail: others may free something. */
 #define NOFAIL_PAUSE_NS 10000000ull
-
-static u64 steps_taken[NR_ALLOC_STEPS]; /* atomic, relaxed: figures */
-
-static const char *const step_names[NR_ALLOC_STEPS] = {
-	[STEP_FAST] = "fast",       [STEP_WAKE_KSWAPD] = "wake_kswapd",
-	[STEP_MIN] = "min",         [STEP_NO_MARKS] = "no_marks",
-	[STEP_RECLAIM] = "reclaim", [STEP_AFTER_RECLAIM] = "after_reclaim",
-	[STEP_DRAIN] = "drain",     [STEP_AFTER_DRAIN] = "after_drain",
-	[STEP_OOM] = "oom",         [STEP_GIVE_UP] = "give_up",
-};
-
-const char *alloc_step_name(enum alloc_step step)
-{
-	return (u32)step < NR_ALLOC_STEPS ? step_names[step] : "unknown";
-}
-
-u64 alloc_steps_taken(enum alloc_step step)
-{
-	return (u32)step < NR_ALLOC_STEPS ? load_relaxed(&steps_taken[step]) : 0;
-}
 
 /* --- The context ------------------------------------------------------------------------------- */
 
@@ -86,40 +67,26 @@ static u32 gfp_alloc_flags(gfp_t gfp)
 		flags |= ALLOC_MIN_RESERVE;
 	if (!(gfp & __GFP_DIRECT_RECLAIM))
 		flags |= ALLOC_NON_BLOCK;
-	if (!os_in_interrupt() && (os_current()->flags & PF_OOM_VICTIM))
+	/* A part of the reserve like any other: __GFP_NOMEMALLOC is above it, too. */
+	if (!(gfp & __GFP_NOMEMALLOC) && !os_in_interrupt() &&
+	    (os_current()->flags & PF_OOM_VICTIM))
 		flags |= ALLOC_OOM;
 	return flags;
 }
 
-static __noinline void report_bad_request(const char *wrong, int nid, gfp_t gfp, unsigned int order,
-					  uintptr_t call_site)
+/* Everything a caller can get wrong. */
+const char *alloc_request_fault(int nid, gfp_t gfp, unsigned int order,
+				const struct mempolicy *policy)
 {
-	char caller[OS_CALLER_BYTES];
-
-	os_describe_caller(call_site, caller, sizeof(caller));
-	os_log(OS_LOG_ERR, "mm", "bad request: %s (node %d, gfp 0x%x, order %u, by %s)", wrong, nid,
-	       gfp, order, caller);
-}
-
-/* Everything a caller can get wrong, in one line each. */
-static bool request_is_valid(int nid, gfp_t gfp, unsigned int order, const struct mempolicy *policy,
-			     uintptr_t call_site)
-{
-	const char *wrong = NULL;
-
 	if (order > MAX_ORDER)
-		wrong = "order above 10";
-	else if (nid != NUMA_NO_NODE && (nid < 0 || nid >= MAX_NUMNODES || NODE_DATA(nid) == NULL))
-		wrong = "no such node";
-	else if (gfp & ~__GFP_ALL)
-		wrong = "unknown gfp flag";
-	else if (policy && mempolicy_check(policy) != 0)
-		wrong = "a policy without a node that has memory";
-	else
-		wrong = gfp_contradiction(gfp, order);
-	if (wrong)
-		report_bad_request(wrong, nid, gfp, order, call_site);
-	return wrong == NULL;
+		return "order above 10";
+	if (nid != NUMA_NO_NODE && (nid < 0 || nid >= MAX_NUMNODES || NODE_DATA(nid) == NULL))
+		return "no such node";
+	if (gfp & ~__GFP_ALL)
+		return "unknown gfp flag";
+	if (policy && mempolicy_check(policy) != 0)
+		return "a policy without a node that has memory";
+	return gfp_contradiction(gfp, order);
 }
 
 /* Where: what the task may have now, and from which node outward. */
@@ -131,11 +98,9 @@ static void find_place(struct alloc_context *ac, int nid, const struct mempolicy
 	ac->zonelist = &NODE_DATA(ac->permit.preferred_nid)->zonelist[kind];
 }
 
-bool alloc_context_build(struct alloc_context *ac, int nid, gfp_t gfp, unsigned int order,
-			 const struct mempolicy *policy, uintptr_t call_site)
+void alloc_context_build(struct alloc_context *ac, int nid, gfp_t gfp, unsigned int order,
+			 const struct mempolicy *policy)
 {
-	if (unlikely(!request_is_valid(nid, gfp, order, policy, call_site)))
-		return false;
 	ac->gfp = gfp;
 	ac->order = order;
 	ac->block_type = gfp_block_type(gfp);
@@ -144,7 +109,6 @@ bool alloc_context_build(struct alloc_context *ac, int nid, gfp_t gfp, unsigned 
 	ac->may_block = (gfp & __GFP_DIRECT_RECLAIM) && os_may_sleep();
 	find_place(ac, nid, policy);
 	ac->recorder = NULL;
-	return true;
 }
 
 /* --- Looking and taking -------------------------------------------------------------------------- */
@@ -172,7 +136,8 @@ static struct page *take_from_zone(const struct alloc_context *ac, struct zone *
 
 	/* The lists count only what is plain; an interleaved page shall be seen where it went. */
 	if (order <= PCP_MAX_ORDER && !ac->permit.by_policy) {
-		page = pcp_alloc(zone, order, ac->block_type, ac->request_class, zone != preferred);
+		page = pcp_alloc(zone, order, ac->block_type, ac->request_class,
+				 zone->nid != preferred->nid);
 		if (page)
 			return page;
 	}
@@ -192,7 +157,6 @@ static enum zone_verdict judge(const struct alloc_context *ac, const struct zone
 			       enum zone_watermark mark, u32 alloc_flags)
 {
 	u64 pages = load_relaxed(&zone->watermark[mark]); /* relaxed: old or new, either will do */
-	struct watermark_check check = {0};
 	enum zone_verdict verdict;
 
 	if (zone->type > ac->request_class)
@@ -205,15 +169,8 @@ static enum zone_verdict judge(const struct alloc_context *ac, const struct zone
 		verdict = VERDICT_TAKE;
 	else
 		verdict = VERDICT_MARK;
-	if (likely(!ac->recorder))
-		return verdict;
-	zone_watermark_check(zone, ac->order, pages, ac->request_class, alloc_flags, &check);
-	if (verdict == VERDICT_MARK && check.pages_ok)
-		verdict = VERDICT_BLOCK;
-	if (verdict == VERDICT_TAKE && !check.block_ok)
-		verdict = VERDICT_BLOCK;
-	ac->recorder->zone(ac->recorder, zone, verdict, &check);
-	return verdict;
+	return unlikely(ac->recorder) ? rehearse_zone(ac, zone, mark, alloc_flags, verdict)
+				      : verdict;
 }
 
 /*
@@ -263,12 +220,29 @@ struct page *alloc_walk(const struct alloc_context *ac, enum zone_watermark mark
 
 /* --- The steps ----------------------------------------------------------------------------------- */
 
+/* Under which a step of the slow path is counted. Reclaim, as in Linux, by the class of the request. */
+static enum vmstat_item step_item(const struct alloc_context *ac, enum alloc_step step)
+{
+	static const enum vmstat_item items[NR_ALLOC_STEPS] = {
+		[STEP_WAKE_KSWAPD] = VMSTAT_ALLOC_WAKE_KSWAPD,
+		[STEP_MIN] = VMSTAT_ALLOC_MIN,
+		[STEP_NO_MARKS] = VMSTAT_ALLOC_NO_MARKS,
+		[STEP_AFTER_RECLAIM] = VMSTAT_ALLOC_AFTER_RECLAIM,
+		[STEP_DRAIN] = VMSTAT_ALLOC_DRAIN,
+		[STEP_AFTER_DRAIN] = VMSTAT_ALLOC_AFTER_DRAIN,
+		[STEP_OOM] = VMSTAT_ALLOC_OOM,
+		[STEP_GIVE_UP] = VMSTAT_ALLOC_GIVE_UP,
+	};
+
+	return step == STEP_RECLAIM ? vmstat_allocstall(ac->request_class) : items[step];
+}
+
 static void begin_step(const struct alloc_context *ac, enum alloc_step step)
 {
 	if (ac->recorder)
-		ac->recorder->step(ac->recorder, step);
+		rehearse_step(ac->recorder, step);
 	else
-		__atomic_fetch_add(&steps_taken[step], 1, __ATOMIC_RELAXED);
+		vmstat_count(step_item(ac, step));
 }
 
 /* Without what lies beyond a mark's reach: the marks first, then, for the entitled, none. */
@@ -322,11 +296,14 @@ static struct page *reclaim_and_look(const struct alloc_context *ac)
 	return page;
 }
 
+/* Looks also if nothing was put aside: another request may have drained it all a moment ago. */
 static struct page *drain_and_look(const struct alloc_context *ac)
 {
 	begin_step(ac, STEP_DRAIN);
-	if (!ac->recorder && drain_all_pages() == 0)
-		return NULL;
+	if (ac->recorder)
+		rehearse_drain(ac->recorder);
+	else
+		drain_all_pages();
 	return look_below(ac, STEP_AFTER_DRAIN);
 }
 
@@ -414,8 +391,19 @@ static void pause_a_moment(const struct alloc_context *ac)
 	os_wait(&nobody, never, NULL, NOFAIL_PAUSE_NS);
 }
 
+/* If the cpuset has changed, what was true of the old one is no answer. */
+static bool begin_anew(struct alloc_context *ac, int nid, const struct mempolicy *policy)
+{
+	if (!permit_is_stale(&ac->permit))
+		return false;
+	vmstat_count(VMSTAT_ALLOC_MEMS_MOVED);
+	find_place(ac, nid, policy);
+	return true;
+}
+
 /* There is nothing the caller could do without it: as often as may help, and then the truth. */
-static struct page *alloc_without_fail(const struct alloc_context *ac, uintptr_t call_site)
+static struct page *alloc_without_fail(struct alloc_context *ac, int nid,
+				       const struct mempolicy *policy, uintptr_t call_site)
 {
 	char caller[OS_CALLER_BYTES];
 
@@ -423,6 +411,7 @@ static struct page *alloc_without_fail(const struct alloc_context *ac, uintptr_t
 		struct page *page;
 
 		pause_a_moment(ac);
+		begin_anew(ac, nid, policy);
 		page = alloc_slowly(ac);
 		if (page)
 			return page;
@@ -443,12 +432,11 @@ struct page *alloc_by_context(struct alloc_context *ac, int nid, const struct me
 		if (likely(page))
 			return page;
 		page = alloc_slowly(ac);
-		if (page || !permit_is_stale(&ac->permit))
+		if (page || !begin_anew(ac, nid, policy))
 			break;
-		find_place(ac, nid, policy);
 	}
 	if (!page && (ac->gfp & __GFP_NOFAIL))
-		return alloc_without_fail(ac, call_site);
+		return alloc_without_fail(ac, nid, policy, call_site);
 	if (!page)
 		give_up(ac, call_site);
 	return page;

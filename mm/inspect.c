@@ -179,7 +179,7 @@ const char *zone_event_name(enum zone_event event)
 		[NUMA_FOREIGN] = "numa_foreign",
 		[NUMA_LOCAL] = "numa_local",
 		[NUMA_OTHER] = "numa_other",
-		[NUMA_INTERLEAVE_HIT] = "interleave_hit",
+		[NUMA_INTERLEAVE_HIT] = "numa_interleave",
 		[ZONE_RESERVE_TAKEN] = "reserve_taken",
 	};
 

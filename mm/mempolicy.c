@@ -21,7 +21,9 @@
  * The hit path asks none of this. It asks one word of its CPU, which says that the running task has no
  * limits (this_task_is_limited()); os_limits_changed() tells the kernel to set that word anew.
  *
- * No lock. PF_* flags and policy are the running task's own; interrupts do not look at them.
+ * No lock. PF_* flags and policy are the running task's own; interrupts do not look at them. The word
+ * comes of all three, and two may set it at once: the task itself and who changes its cpuset. See
+ * set_limited().
  */
 #include <mm/mempolicy.h>
 
@@ -53,14 +55,28 @@ int mempolicy_check(const struct mempolicy *policy)
 /* --- A task's limits --------------------------------------------------------------------------- */
 
 /* Relaxed throughout: the mask has its generation, the rest is the task's own. */
-static void set_limited(struct os_task *task)
+bool task_is_limited(const struct os_task *task)
 {
 	nodemask_t memory = node_memory_mask();
-	bool limited = (load_relaxed(&task->flags) & PF_MEMALLOC) ||
-		       load_relaxed(&task->mempolicy) ||
-		       (load_relaxed(&task->mems_allowed) & memory) != memory;
 
-	store_relaxed(&task->limited, limited);
+	return (load_relaxed(&task->flags) & PF_MEMALLOC) || load_relaxed(&task->mempolicy) ||
+	       (load_relaxed(&task->mems_allowed) & memory) != memory;
+}
+
+/*
+ * Two may be at it at once, each having changed something that the other has perhaps not seen. Of their
+ * last fences one comes first: who comes second sees in its look afterwards what the other has changed
+ * before, and writes anew if its word is not that. So what stays is never of an old mask.
+ */
+static void set_limited(struct os_task *task)
+{
+	bool limited;
+
+	do {
+		limited = task_is_limited(task);
+		store_relaxed(&task->limited, limited);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	} while (task_is_limited(task) != limited || load_relaxed(&task->limited) != limited);
 }
 
 static void limits_changed(struct os_task *task)
@@ -136,13 +152,14 @@ static int first_node(nodemask_t nodes)
 	return __builtin_ctzll(nodes);
 }
 
-/* The next one after the last that was chosen, round. The task's own, so nobody else counts. */
+/* Round, from the lowest on. The task's own, so nobody else counts. */
 static int next_in_turn(struct os_task *task, nodemask_t nodes)
 {
-	nodemask_t after = nodes & ~(((nodemask_t)2 << task->last_interleaved) - 1);
+	nodemask_t before = ((nodemask_t)1 << task->interleave_from) - 1;
+	int nid = first_node(nodes & ~before ? nodes & ~before : nodes);
 
-	task->last_interleaved = (u32)first_node(after ? after : nodes);
-	return (int)task->last_interleaved;
+	task->interleave_from = (u32)(nid + 1) % MAX_NUMNODES;
+	return nid;
 }
 
 static void apply_policy(struct node_permit *permit, struct os_task *task,
@@ -181,8 +198,9 @@ void permit_build(struct node_permit *permit, int nid, gfp_t gfp, const struct m
 	permit->preferred_nid = nid == NUMA_NO_NODE ? cpu_to_node(smp_processor_id()) : nid;
 	if (in_interrupt || permit->entitled || (task->flags & PF_OOM_VICTIM))
 		permit->nodes = ~(nodemask_t)0;
-	if (!policy)
-		policy = in_interrupt ? NULL : task->mempolicy;
+	/* "This node" is the CPU's, whatever the task prefers. */
+	if (!policy && !in_interrupt && !(gfp & __GFP_THISNODE))
+		policy = task->mempolicy;
 	if (policy && nid == NUMA_NO_NODE)
 		apply_policy(permit, task, policy);
 }

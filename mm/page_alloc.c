@@ -33,8 +33,10 @@
 #include "block_type.h"
 #include "buddy.h"
 #include "claim.h"
+#include "fault_inject.h"
 #include "memmap.h"
 #include "pcp.h"
+#include "vmstat.h"
 #include "watermark.h"
 
 /* --- Taking -------------------------------------------------------------------------------- */
@@ -47,6 +49,17 @@ static __noinline void trace_alloc(const struct page *page, unsigned int order, 
 	      .nid = page->nid, .order = (u8)order, .zone = page->zone);
 }
 
+static __noinline void report_bad_request(const char *wrong, int nid, gfp_t gfp, unsigned int order,
+					  uintptr_t call_site)
+{
+	char caller[OS_CALLER_BYTES];
+
+	vmstat_count(VMSTAT_ALLOC_REFUSED);
+	os_describe_caller(call_site, caller, sizeof(caller));
+	os_log(OS_LOG_ERR, "mm", "bad request: %s (node %d, gfp 0x%x, order %u, by %s)", wrong, nid,
+	       gfp, order, caller);
+}
+
 /* A request that the hit path has not served: its whole way. `policy` NULL: the task's. */
 static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int order,
 					   const struct mempolicy *policy, uintptr_t call_site)
@@ -54,8 +67,15 @@ static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int orde
 	struct alloc_context ac;
 	struct page *page;
 
-	if (unlikely(!alloc_context_build(&ac, nid, gfp, order, policy, call_site)))
+	const char *fault = alloc_request_fault(nid, gfp, order, policy);
+
+	if (unlikely(fault)) {
+		report_bad_request(fault, nid, gfp, order, call_site);
 		return NULL;
+	}
+	if (fault_injected(gfp, order, call_site))
+		return NULL;
+	alloc_context_build(&ac, nid, gfp, order, policy);
 	page = alloc_by_context(&ac, nid, policy, call_site);
 	if (unlikely(!page))
 		return NULL;
@@ -79,19 +99,36 @@ static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int orde
  * the request then goes its whole way. fast_mark is the low mark of an ordinary request, with room
  * for the largest block that comes this way; the count of free pages is a hint here as there.
  */
+static __always_inline enum hit_verdict hit_zone(int nid, gfp_t gfp, unsigned int order,
+						 struct zone **zone)
+{
+	if (unlikely(order > PCP_MAX_ORDER || gfp & ~GFP_HIT_PATH || (u32)nid >= MAX_NUMNODES))
+		return HIT_NOT_ASKED;
+	if (unlikely(this_task_is_limited()))
+		return HIT_LIMITED;
+	*zone = first_zone[nid];
+	/* Relaxed: hints, as said above. */
+	if (unlikely(load_relaxed(&(*zone)->nr_free_pages) <= load_relaxed(&(*zone)->fast_mark)))
+		return HIT_MARK;
+	return HIT_TAKE;
+}
+
 static __always_inline struct page *alloc_hit(int nid, gfp_t gfp, unsigned int order)
 {
 	struct zone *zone;
 
-	if (unlikely(order > PCP_MAX_ORDER || gfp & ~GFP_HIT_PATH || (u32)nid >= MAX_NUMNODES))
-		return NULL;
-	if (unlikely(this_task_is_limited()))
-		return NULL;
-	zone = first_zone[nid];
-	/* Relaxed: hints, as said above. */
-	if (unlikely(load_relaxed(&zone->nr_free_pages) <= load_relaxed(&zone->fast_mark)))
+	if (unlikely(hit_zone(nid, gfp, order, &zone) != HIT_TAKE))
 		return NULL;
 	return pcp_alloc_hit(zone, pcp_index(order, gfp));
+}
+
+enum hit_verdict alloc_hit_verdict(int nid, gfp_t gfp, unsigned int order, struct zone **zone)
+{
+	enum hit_verdict verdict = hit_zone(nid, gfp, order, zone);
+
+	if (verdict == HIT_TAKE && !pcp_has_block(*zone, order, gfp_block_type(gfp)))
+		return HIT_EMPTY;
+	return verdict;
 }
 
 /* Who asked is looked up where it is needed: a hit then needs no stack frame. */

@@ -88,7 +88,7 @@ static bool started;
  * a closer sees the closer's count, and who owned it before is followed by the closer.
  */
 static u32 closed;
-static bool hits_closed; /* the hit paths alone: the same, by one thread at a time */
+static u32 hits_closed; /* the hit paths alone: the same */
 
 /* --- Between a list and its zone ------------------------------------------------------------ */
 
@@ -432,23 +432,23 @@ void pcp_open(void)
  * What the hit paths read in any case says no: taking finds no zone with enough, giving no room. Lists
  * and marks stay, so requests get the same blocks as before, only later.
  */
-static void hit_paths_set(bool closed_now)
+void hit_paths_close(void)
 {
-	ASSERT_MSG(hits_closed != closed_now, "hit paths %s already",
-		   closed_now ? "closed" : "open");
-	store_relaxed(&hits_closed, closed_now);
+	__atomic_fetch_add(&hits_closed, 1, __ATOMIC_RELAXED);
+	/* Also by who is not the first: as pcp_close(). */
 	fast_marks_setup();
 	set_capacities();
 }
 
-void hit_paths_close(void)
-{
-	hit_paths_set(true);
-}
-
 void hit_paths_open(void)
 {
-	hit_paths_set(false);
+	u32 before = __atomic_fetch_sub(&hits_closed, 1, __ATOMIC_RELAXED);
+
+	ASSERT_MSG(before > 0, "hit paths opened, which nobody closed");
+	if (before > 1)
+		return;
+	fast_marks_setup();
+	set_capacities();
 }
 
 bool hit_paths_are_open(void)
@@ -544,6 +544,7 @@ static void add_list(struct pcp_snapshot *out, struct pcp_list *list, unsigned i
 	u64 allocs = pcp_nr_allocs(list), frees = load_relaxed(&list->nr_frees);
 
 	out->pages += blocks << order;
+	out->batch_pages = MAX(out->batch_pages, (u64)load_relaxed(&list->capacity) << order);
 	out->capacity_pages += capacity << order;
 	out->allocs += allocs;
 	out->frees += frees;

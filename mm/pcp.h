@@ -51,7 +51,7 @@ struct pcp_list {
 	struct list_head cold; /* of the tops' page->pcp_stack, last filled first */
 	u64 nr_from_zone;      /* blocks taken from the zone, less those given back to it */
 	u64 nr_frees;          /* blocks that were freed to the list */
-	u64 nr_misplaced;      /* allocations for a request that preferred another zone */
+	u64 nr_misplaced;      /* allocations for a request that preferred another node */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct pcp_list) == 64, "one cache line");
@@ -127,6 +127,21 @@ static inline void pcp_push(struct pcp_list *list, struct page *page)
 	list->nr_frees++;
 }
 
+/* Would pcp_alloc() find a block, without asking the zone? For people. */
+static inline bool pcp_has_block(const struct zone *zone, unsigned int order, enum block_type type)
+{
+	const struct pcp_list *list;
+	bool has;
+
+	if (order > PCP_MAX_ORDER)
+		return false;
+	preempt_disable();
+	list = pcp_this_cpu(zone, PAGE_LIST(order, type));
+	has = !load_relaxed(&list->busy) && pcp_nr_blocks(list) > 0;
+	preempt_enable();
+	return has;
+}
+
 /*
  * A block of this CPU's, if that is possible at once; else NULL, and pcp_alloc() is next. Here and in
  * pcp_free_hit() each way out has its own end, so that none carries a result to be tested again.
@@ -176,7 +191,7 @@ static inline bool pcp_free_hit(struct zone *zone, struct page *page)
 /*
  * The same with refill and flush. NULL / false: this CPU's lists are in use or closed, or the zone
  * has no more than its marks want; the caller goes to the zone. `misplaced`: the request preferred
- * another zone.
+ * another node.
  */
 struct page *pcp_alloc(struct zone *zone, unsigned int order, enum block_type type,
 		       enum zone_type request_class, bool misplaced);
@@ -184,8 +199,8 @@ bool pcp_free(struct zone *zone, struct page *page, unsigned int order);
 
 /*
  * Until hit_paths_open() every request goes beyond its hit path, to the same lists: for who wants to
- * see each one and to change nothing. One at a time; a thread, interrupts on. A hit path that another
- * CPU is in may end as one.
+ * see each one and to change nothing. Nests; a thread, interrupts on. A hit path that another CPU is in
+ * may end as one.
  */
 void hit_paths_close(void);
 void hit_paths_open(void);

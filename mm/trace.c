@@ -55,6 +55,7 @@ static const char *const event_names[NR_TRACE_EVENTS] = {
 	[TRACE_ZONE_MERGE] = "zone_merge",
 	[TRACE_SCHED_SWITCH] = "sched_switch",
 	[TRACE_SCHED_WAKE] = "sched_wake",
+	[TRACE_FAULT_INJECTED] = "fault_injected",
 	[TRACE_LOST] = "lost",
 };
 

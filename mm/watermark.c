@@ -59,14 +59,14 @@ static u64 lowered(u64 min, u32 alloc_flags)
 
 /* The whole arithmetic, in one place: who decides looks at the two answers, who explains at all of it. */
 static inline struct watermark_check weigh(const struct zone *zone, unsigned int order, u64 mark,
-					   enum zone_type request_class, u32 alloc_flags)
+					   enum zone_type request_class, u32 alloc_flags, u64 more)
 {
 	/*
 	 * Relaxed: hints, which the zone's lock guards and the taker looks at again under it. Each is
 	 * one word and whole; that the two may not belong together costs at most a wrong guess.
 	 */
 	struct watermark_check check = {
-		.free = load_relaxed(&zone->nr_free_pages),
+		.free = load_relaxed(&zone->nr_free_pages) + more,
 		.others = ((u64)1 << order) - 1,
 		.mark = mark,
 		.lowered = unlikely(alloc_flags) ? lowered(mark, alloc_flags) : mark,
@@ -83,16 +83,16 @@ static inline struct watermark_check weigh(const struct zone *zone, unsigned int
 bool zone_watermark_ok(const struct zone *zone, unsigned int order, u64 mark,
 		       enum zone_type request_class, u32 alloc_flags)
 {
-	struct watermark_check check = weigh(zone, order, mark, request_class, alloc_flags);
+	struct watermark_check check = weigh(zone, order, mark, request_class, alloc_flags, 0);
 
 	return check.pages_ok && (order == 0 || check.block_ok);
 }
 
 void zone_watermark_check(const struct zone *zone, unsigned int order, u64 mark,
-			  enum zone_type request_class, u32 alloc_flags,
+			  enum zone_type request_class, u32 alloc_flags, u64 more,
 			  struct watermark_check *out)
 {
-	*out = weigh(zone, order, mark, request_class, alloc_flags);
+	*out = weigh(zone, order, mark, request_class, alloc_flags, more);
 }
 
 /* --- The marks ----------------------------------------------------------------------------- */
@@ -151,9 +151,8 @@ void lowmem_reserve_compute(const struct zone *zone, u64 reserve[MAX_NR_ZONES])
 }
 
 /* Relaxed: the hit path takes it for a hint, and the marks may be set anew meanwhile. */
-void fast_marks_setup(void)
+static void set_fast_marks(bool open)
 {
-	bool open = hit_paths_are_open();
 	struct zone *zone;
 	int nid;
 
@@ -164,6 +163,23 @@ void fast_marks_setup(void)
 
 		store_relaxed(&zone->fast_mark, open ? mark : ~(u64)0);
 	}
+}
+
+/*
+ * Two may be at it at once, one of them because the hit paths have closed or opened since the other
+ * looked. Of two fences one comes first: if that is the fence of who changed it, the other sees the change
+ * when it looks again; else what the other has written is written over by who changed it.
+ */
+void fast_marks_setup(void)
+{
+	bool open;
+
+	do {
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		open = hit_paths_are_open();
+		set_fast_marks(open);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	} while (open != hit_paths_are_open());
 }
 
 void watermark_setup(u64 min_free_kbytes)

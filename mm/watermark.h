@@ -4,6 +4,8 @@
 #ifndef MM_WATERMARK_H
 #define MM_WATERMARK_H
 
+#include <mm/explain.h>
+
 #include "zone.h"
 
 /* What lets a request go below the mark it is checked against. */
@@ -12,16 +14,9 @@
 #define ALLOC_OOM           4u /* a victim of the OOM killer: half of what is left */
 #define ALLOC_NO_WATERMARKS 8u /* entitled: every page there is */
 
-/* The sum of one check, for people. */
-struct watermark_check {
-	u64 free, others;  /* pages free, and those of the request but the last */
-	u64 mark, lowered; /* the mark, and what is left of it for this request */
-	u64 reserve;       /* kept from its class */
-	bool pages_ok;     /* free - others > lowered + reserve */
-	bool block_ok;     /* a block of the order, or larger, is free */
-};
+/* The same sum for people, as if `more` pages were free besides. */
 void zone_watermark_check(const struct zone *zone, unsigned int order, u64 mark,
-			  enum zone_type request_class, u32 alloc_flags,
+			  enum zone_type request_class, u32 alloc_flags, u64 more,
 			  struct watermark_check *out);
 
 /*

@@ -91,7 +91,7 @@ struct zone {
 	struct claim claim[MAX_CLAIMS];
 	u64 claim_serial;
 	struct free_lists free[NR_BLOCK_TYPES];
-	u64 events[NR_ZONE_EVENTS]; /* but WMARK_FAILED and NUMA_FOREIGN: atomic, no lock */
+	u64 events[NR_ZONE_EVENTS]; /* those counted without the lock are atomic */
 };
 
 /* A bit for each order that has a block of any type. Relaxed: without the lock it is a hint. */

@@ -37,5 +37,7 @@ void panic_set_test(const char *suite, const char *name);
 void symbol_format(uintptr_t addr, char *buf, size_t size);
 /* The same for a return address: the function that made the call. */
 void symbol_format_return(uintptr_t addr, char *buf, size_t size);
+/* That function's name alone; NULL: it has none. */
+const char *symbol_name_return(uintptr_t addr);
 
 #endif

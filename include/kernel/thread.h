@@ -48,6 +48,7 @@ void thread_join(struct thread *thread);
 /* Threads that have ended leave their memory to the next; gives it back to the allocator. May sleep. */
 void threads_release_spares(void);
 u32 threads_nr_spares(void);
+u64 threads_stack_pages(void); /* those of spares, too */
 /* As returning from the thread's function. No mutex may be held. */
 _Noreturn void thread_exit(void);
 
@@ -79,6 +80,8 @@ struct thread_info {
 };
 /* The i-th thread, by id; false past the end. Not in an interrupt. */
 bool thread_describe(u32 i, struct thread_info *out);
+/* Marks the thread of that id for a rule of fault injection; false: there is none. Any thread. */
+bool thread_mark_fault_rule(u32 id, u32 rule);
 const char *thread_state_name(enum thread_state state);
 
 /* For a panic, without locks: who runs on that CPU; whose stack this slot is. NULL: nobody known. */

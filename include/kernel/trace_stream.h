@@ -34,6 +34,7 @@ _Static_assert(sizeof(struct trace_frame_header) == 16, "the decoder's format");
  */
 int trace_start(void);
 int trace_stop(void);
+u64 trace_ring_pages(void); /* of rings, which stay for the next start */
 
 /*
  * Sends what the rings hold, as much as COM2 takes without being waited for. Thread, interrupts on, any

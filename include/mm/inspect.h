@@ -12,18 +12,18 @@ enum zone_watermark { WMARK_MIN, WMARK_LOW, WMARK_HIGH, NR_WMARK };
 
 /* Numbers a zone has counted since boot. */
 enum zone_event {
-	ZONE_ALLOC,       /* blocks handed out */
-	ZONE_FREE,        /* blocks given back */
-	ZONE_ALLOC_PAGES, /* the same in pages */
-	ZONE_FREE_PAGES,  /**/
-	ZONE_SPLIT,       /* a block was halved */
-	ZONE_MERGE,       /* two buddies became one */
-	PCP_REFILL,       /* a CPU's list was filled from the zone */
-	PCP_FLUSH,        /* one was given back to it */
-	PCP_DRAINED,      /* pages given back because a request failed, or on demand */
-	PCP_BUSY,         /* a CPU's lists were in use by whom it had interrupted */
-	EXTFRAG_FALLBACK, /* a block was taken from a pageblock of the other type, which stays so */
-	EXTFRAG_STEAL,    /* the other type gave pageblocks away, and a block was taken there */
+	ZONE_ALLOC,           /* blocks handed out */
+	ZONE_FREE,            /* blocks given back */
+	ZONE_ALLOC_PAGES,     /* the same in pages */
+	ZONE_FREE_PAGES,      /**/
+	ZONE_SPLIT,           /* a block was halved */
+	ZONE_MERGE,           /* two buddies became one */
+	PCP_REFILL,           /* a CPU's list was filled from the zone */
+	PCP_FLUSH,            /* one was given back to it */
+	PCP_DRAINED,          /* pages given back because a request failed, or on demand */
+	PCP_BUSY,             /* a CPU's lists were in use by whom it had interrupted */
+	EXTFRAG_FALLBACK,     /* a block was taken where the other type stays */
+	EXTFRAG_STEAL,        /* the other type gave pageblocks away, and a block was taken there */
 	EXTFRAG_PAGEBLOCK,    /* a pageblock changed its type */
 	CLAIM_BEGUN,          /* blocks that somebody began to gather */
 	CLAIM_COMPLETED,      /* of them handed over as a whole */
@@ -33,9 +33,9 @@ enum zone_event {
 	NUMA_HIT,             /* a request that preferred this node got it */
 	NUMA_MISS,            /* one that preferred another got this one */
 	NUMA_FOREIGN,         /* one that preferred this one got another */
+	NUMA_INTERLEAVE_HIT,  /* one that a policy had sent here in turn */
 	NUMA_LOCAL,           /* one from a CPU of this node */
 	NUMA_OTHER,           /* one from a CPU of another node */
-	NUMA_INTERLEAVE_HIT,  /* one that a policy had sent here in turn */
 	ZONE_RESERVE_TAKEN,   /* pages marked as taken from the reserve */
 	NR_ZONE_EVENTS
 };
@@ -74,9 +74,10 @@ bool zone_snapshot_unlocked(int nid, enum zone_type type, struct zone_snapshot *
 /* A CPU's own lists of a zone. False: it has none. */
 struct pcp_snapshot {
 	u64 pages, capacity_pages; /* on the lists, and what they may hold; 0: closed */
+	u64 batch_pages;           /* that go from the zone to a list, or back, at a time */
 	u64 allocs, alloc_pages;   /* taken from them since boot: blocks, pages */
 	u64 frees, free_pages;     /* given to them */
-	u64 misplaced;             /* of the allocs: for a request that preferred another zone */
+	u64 misplaced;             /* of the allocs: for a request that preferred another node */
 };
 bool pcp_snapshot(int nid, enum zone_type type, u32 cpu, struct pcp_snapshot *out);
 

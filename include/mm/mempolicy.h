@@ -35,7 +35,7 @@ const char *mempolicy_mode_name(enum mempolicy_mode mode);
 
 /*
  * The running task's own policy from now on; NULL: none. The policy stays the caller's, and must last.
- * Requests for a node by number (alloc_pages_node) and in interrupts do not ask it. -EINVAL: see
+ * Requests for a node by number (alloc_pages_node), for this node only and in interrupts do not ask it. -EINVAL: see
  * mempolicy_check().
  */
 int task_set_mempolicy(const struct mempolicy *policy);
@@ -45,6 +45,9 @@ int task_set_mempolicy(const struct mempolicy *policy);
  * -EINVAL: there is no memory in it.
  */
 int task_set_mems_allowed(struct os_task *task, nodemask_t nodes);
+
+/* What task->limited must be: it has a cpuset, a policy, or an entitlement. For check. */
+bool task_is_limited(const struct os_task *task);
 
 /* For a kernel that starts a thread: cpuset and policy are the running task's, flags are not. */
 void task_inherit(struct os_task *child);

@@ -39,4 +39,10 @@ _Noreturn void os_panic(const char *fmt, ...) __printf_like(1, 2);
 #define OS_CALLER_BYTES 64
 void os_describe_caller(uintptr_t call_site, char *buf, size_t size);
 
+/*
+ * Does that function's name, without what follows it, match the glob ('*' any text, '?' any character)?
+ * Any context, also under a spinlock. False where the kernel knows no names.
+ */
+bool os_caller_matches(uintptr_t call_site, const char *glob);
+
 #endif

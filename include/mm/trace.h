@@ -20,10 +20,11 @@ enum trace_event {
 	TRACE_PCP_REFILL,        /* order, arg: pages */
 	TRACE_PCP_DRAIN,
 	TRACE_ZONE_SPLIT, /* pfn; order: of the larger block, arg: of the smaller, taken out of it */
-	TRACE_ZONE_MERGE,   /* the same: arg is the order of the block that was given back */
-	TRACE_SCHED_SWITCH, /* id: the next thread, arg: the one before */
-	TRACE_SCHED_WAKE,   /* id: the thread, arg: its CPU, call_site: where it waited */
-	TRACE_LOST,         /* arg: records that found the ring full */
+	TRACE_ZONE_MERGE,     /* the same: arg is the order of the block that was given back */
+	TRACE_SCHED_SWITCH,   /* id: the next thread, arg: the one before */
+	TRACE_SCHED_WAKE,     /* id: the thread, arg: its CPU, call_site: where it waited */
+	TRACE_FAULT_INJECTED, /* id: the rule, arg: which of its requests */
+	TRACE_LOST,           /* arg: records that found the ring full */
 	NR_TRACE_EVENTS
 };
 

@@ -5,6 +5,7 @@
 #include "host.h"
 
 #include <base/assert.h>
+#include <kernel/glob.h>
 #include <kernel/printk.h>
 #include <mm/os.h>
 #include <pthread.h>
@@ -57,6 +58,15 @@ void os_log(enum os_log_level level, const char *subsystem, const char *fmt, ...
 void os_describe_caller(uintptr_t call_site, char *buf, size_t size)
 {
 	snprintf(buf, size, "caller 0x%lx", (unsigned long)call_site);
+}
+
+/* Of the same words. */
+bool os_caller_matches(uintptr_t call_site, const char *glob)
+{
+	char caller[OS_CALLER_BYTES];
+
+	os_describe_caller(call_site, caller, sizeof(caller));
+	return glob_match(glob, strlen(glob), caller);
 }
 
 /* The kernel's own log, for the parts of kernel/ that are tested here. */

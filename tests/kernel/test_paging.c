@@ -187,7 +187,8 @@ static void tables_come_from_the_allocator(struct ktest *t)
 	u32 missing = tables_missing(virt);
 	struct mapping m;
 
-	EXPECT(t, missing == 3 || walk(virt).present);
+	/* Some of them may be there by other tests: of the neighbours. */
+	EXPECT(t, missing > 0 || walk(virt).present);
 	EXPECT(t, paging_map_firmware(phys, 2 * PAGE_SIZE) == (const void *)virt);
 	EXPECT_EQ(t, paging_table_pages(), tables + missing);
 	EXPECT_EQ(t, free_pages(), free - missing);

@@ -68,7 +68,7 @@ class Report:
     def free_blocks_kib(self, nid):
         """In the zones' lists, and in those that each CPU has for itself."""
         lines = re.findall(rf"^Node {nid}, zone +\w+ ((?: *\d+ )+)$", self.text, re.MULTILINE)
-        per_cpu = re.findall(rf"^Node {nid}, zone +\w+\n(?:  .*\n)*?      nr_pcp_pages (\d+)$",
+        per_cpu = re.findall(rf"^Node {nid}, zone +\w+\n(?:  .*\n)*?      hw_pcp_pages (\d+)$",
                              self.text, re.MULTILINE)
         return sum(map(int, per_cpu)) * PAGE // 1024 + sum(
             int(count) * PAGE // 1024 << order

@@ -103,6 +103,9 @@ class Session:
             return {"thread": record.id, "before": record.arg}
         if name == "sched_wake":
             return {"thread": record.id, "of": record.arg, "by": self.site(record)}
+        if name == "fault_injected":
+            return {"rule": record.id, "request": record.arg, "order": record.order,
+                    "gfp": self.gfp(record), "by": self.site(record)}
         if name == "lost":
             return {"records": record.arg}
         return {"id": record.id, "arg": record.arg}

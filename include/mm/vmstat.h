@@ -1,0 +1,68 @@
+/*
+ * Counted events: what requests went through, and where they ended, since boot.
+ *
+ * Zones count what happens to them (enum zone_event), CPUs' page lists what is taken from them and
+ * given to them (struct pcp_snapshot). Here is what belongs to the request, not to a zone: the steps
+ * of the slow path, and faults injected. Any context.
+ */
+#ifndef MM_VMSTAT_H
+#define MM_VMSTAT_H
+
+#include <mm/inspect.h>
+
+/* Linux's first, by its names; then our own, whose names begin with hw_. */
+enum vmstat_item {
+	VMSTAT_ALLOCSTALL_DMA,   /* rounds of direct reclaim, for requests of that class: one for */
+	VMSTAT_ALLOCSTALL_DMA32, /* each zone type, in order */
+	VMSTAT_ALLOCSTALL_NORMAL, /**/
+	VMSTAT_ALLOC_WAKE_KSWAPD, /* the other steps of the slow path, as begun: see mm/alloc_slow.c */
+	VMSTAT_ALLOC_MIN,         /**/
+	VMSTAT_ALLOC_NO_MARKS,    /**/
+	VMSTAT_ALLOC_AFTER_RECLAIM, /**/
+	VMSTAT_ALLOC_DRAIN,         /**/
+	VMSTAT_ALLOC_AFTER_DRAIN,   /**/
+	VMSTAT_ALLOC_OOM,           /**/
+	VMSTAT_ALLOC_GIVE_UP,       /* requests that got nothing */
+	VMSTAT_ALLOC_MEMS_MOVED, /* requests begun anew: the allowed nodes had changed meanwhile */
+	VMSTAT_ALLOC_REFUSED,    /* bad requests: contradictory flags, no such order or node */
+	VMSTAT_FAULT_INJECTED,   /* requests that a rule made fail: not counted as given up */
+	NR_VMSTAT_ITEMS
+};
+
+static inline enum vmstat_item vmstat_allocstall(enum zone_type request_class)
+{
+	return (enum vmstat_item)(VMSTAT_ALLOCSTALL_DMA + request_class);
+}
+
+/* Since boot, all CPUs. While others count, a sum of several moments. */
+u64 vmstat_read(enum vmstat_item item);
+/* As the report prints it. */
+const char *vmstat_name(enum vmstat_item item);
+
+/* --- Sums of what zones and CPUs' lists have counted ------------------------------------------ */
+
+/* By node, as Linux's `numastat` shows them, in blocks. */
+struct numa_figures {
+	u64 hit;            /* a request that preferred this node got it */
+	u64 miss;           /* one that preferred another got this one */
+	u64 foreign;        /* one that preferred this one got another */
+	u64 interleave_hit; /* one that interleaving sent here got this one */
+	u64 local_node;     /* from a CPU of this node */
+	u64 other_node;     /* from a CPU of another */
+};
+/* False: there is no such node. */
+bool numa_figures(int nid, struct numa_figures *out);
+
+/* Of the whole machine. */
+struct vm_totals {
+	u64 managed_pages;
+	u64 free_pages;      /* in zones: as Linux counts them, without those that CPUs have */
+	u64 pcp_pages;       /* on CPUs' own lists */
+	u64 captured_pages;  /* claimed */
+	u64 available_pages; /* what requests could have before marks and reserves stop them */
+	u64 alloc_pages[MAX_NR_ZONES]; /* handed out since boot, by the zone they came from */
+	u64 events[NR_ZONE_EVENTS];
+};
+void vm_totals(struct vm_totals *out);
+
+#endif

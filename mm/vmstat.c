@@ -1,0 +1,123 @@
+/*
+ * Counted events, and sums of what is counted elsewhere.
+ *
+ * Three places count, each what it sees at no extra cost:
+ *
+ *	zone->events[]    under the zone's lock, which is held anyway; the few that are counted
+ *	                  without it are atomic                                        mm/zone.h
+ *	pcp_list          allocations follow from blocks that came and blocks that are there, so
+ *	                  that taking a page from a list counts nothing               mm/pcp.h
+ *	vmstat_counters   the slow path and other rare things, on the CPU they happen on:
+ *	                  one atomic addition to a line that no other CPU writes
+ *
+ * The hit paths therefore carry no counter at all. A report adds all of it up; while others
+ * allocate it is a sum of many moments, and exact when they rest.
+ *
+ * Names are Linux's where the meaning is (pgalloc_*, pgfree, allocstall_*, numa_*): pages for pgalloc
+ * and pgfree, blocks for numa_*, rounds for allocstall_*.
+ */
+#include "vmstat.h"
+
+#include <base/string.h>
+
+#include "zone.h"
+
+struct vmstat_counters vmstat_counters[MAX_CPUS];
+
+_Static_assert(VMSTAT_ALLOCSTALL_NORMAL == VMSTAT_ALLOCSTALL_DMA + ZONE_NORMAL,
+	       "one for each type of zone");
+
+static const char *const names[] = {
+	[VMSTAT_ALLOCSTALL_DMA] = "allocstall_dma",
+	[VMSTAT_ALLOCSTALL_DMA32] = "allocstall_dma32",
+	[VMSTAT_ALLOCSTALL_NORMAL] = "allocstall_normal",
+	[VMSTAT_ALLOC_WAKE_KSWAPD] = "hw_alloc_wake_kswapd",
+	[VMSTAT_ALLOC_MIN] = "hw_alloc_min",
+	[VMSTAT_ALLOC_NO_MARKS] = "hw_alloc_no_marks",
+	[VMSTAT_ALLOC_AFTER_RECLAIM] = "hw_alloc_after_reclaim",
+	[VMSTAT_ALLOC_DRAIN] = "hw_alloc_drain",
+	[VMSTAT_ALLOC_AFTER_DRAIN] = "hw_alloc_after_drain",
+	[VMSTAT_ALLOC_OOM] = "hw_alloc_oom",
+	[VMSTAT_ALLOC_GIVE_UP] = "hw_alloc_give_up",
+	[VMSTAT_ALLOC_MEMS_MOVED] = "hw_alloc_mems_moved",
+	[VMSTAT_ALLOC_REFUSED] = "hw_alloc_refused",
+	[VMSTAT_FAULT_INJECTED] = "hw_fault_injected",
+};
+_Static_assert(ARRAY_SIZE(names) == NR_VMSTAT_ITEMS, "every item has a name");
+
+const char *vmstat_name(enum vmstat_item item)
+{
+	return (u32)item < NR_VMSTAT_ITEMS ? names[item] : "?";
+}
+
+/* Relaxed: as counted. */
+u64 vmstat_read(enum vmstat_item item)
+{
+	u64 sum = 0;
+
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++)
+		sum += load_relaxed(&vmstat_counters[cpu].count[item]);
+	return sum;
+}
+
+/* --- Sums ----------------------------------------------------------------------------------- */
+
+bool numa_figures(int nid, struct numa_figures *out)
+{
+	struct zone_snapshot zone;
+
+	*out = (struct numa_figures){0};
+	for (u32 type = 0; type < MAX_NR_ZONES; type++) {
+		if (!zone_snapshot(nid, (enum zone_type)type, &zone))
+			return false;
+		out->hit += zone.events[NUMA_HIT];
+		out->miss += zone.events[NUMA_MISS];
+		out->foreign += zone.events[NUMA_FOREIGN];
+		out->interleave_hit += zone.events[NUMA_INTERLEAVE_HIT];
+		out->local_node += zone.events[NUMA_LOCAL];
+		out->other_node += zone.events[NUMA_OTHER];
+	}
+	return true;
+}
+
+/* What the zone keeps from the class of request that it keeps most from, above its high mark. */
+static u64 kept_pages(const struct zone_snapshot *zone)
+{
+	u64 reserve = 0;
+
+	for (u32 class = 0; class < MAX_NR_ZONES; class ++)
+		reserve = MAX(reserve, zone->lowmem_reserve[class]);
+	return MIN(reserve + zone->watermark[WMARK_HIGH], zone->managed_pages);
+}
+
+static void add_zone(struct vm_totals *out, const struct zone_snapshot *zone)
+{
+	out->managed_pages += zone->managed_pages;
+	out->free_pages += zone->free_pages;
+	out->pcp_pages += zone->pcp_pages;
+	out->captured_pages += zone->nr_captured;
+	out->alloc_pages[zone->type] += zone->events[ZONE_ALLOC_PAGES];
+	for (u32 event = 0; event < NR_ZONE_EVENTS; event++)
+		out->events[event] += zone->events[event];
+}
+
+/* Available as Linux counts it: free pages less what all zones keep. What can be reclaimed will join. */
+void vm_totals(struct vm_totals *out)
+{
+	u64 kept = 0, free;
+	int nid;
+
+	memset(out, 0, sizeof(*out));
+	for_each_node(nid) {
+		for (u32 type = 0; type < MAX_NR_ZONES; type++) {
+			struct zone_snapshot zone;
+
+			if (!zone_snapshot(nid, (enum zone_type)type, &zone))
+				continue;
+			add_zone(out, &zone);
+			kept += kept_pages(&zone);
+		}
+	}
+	free = out->free_pages + out->pcp_pages;
+	out->available_pages = free > kept ? free - kept : 0;
+}
