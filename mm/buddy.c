@@ -220,8 +220,8 @@ static __noinline unsigned int merge_pageblocks(struct zone *zone, struct page *
  * Merges as far as it goes, and lists what comes of it; returns its order. What changes from order to
  * order is carried along: this is most of what giving back a page costs.
  */
-static __always_inline unsigned int merge_up(struct zone *zone, struct page *page, unsigned int order,
-				    u32 block)
+static __always_inline unsigned int merge_up(struct zone *zone, struct page *page,
+					     unsigned int order, u32 block)
 {
 	enum block_type type = pageblock_type(page);
 	struct free_lists *lists = &zone->free[type];

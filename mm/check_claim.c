@@ -14,8 +14,8 @@ static bool is_sound(const struct zone *zone, u64 word)
 	pfn_t pfn = claim_word_pfn(word);
 	unsigned int order = claim_word_order(word);
 
-	return order > PCP_MAX_ORDER && order <= MAX_ORDER &&
-	       IS_ALIGNED(pfn, (pfn_t)1 << order) && pfn >= zone->start_pfn &&
+	return order > PCP_MAX_ORDER && order <= MAX_ORDER && IS_ALIGNED(pfn, (pfn_t)1 << order) &&
+	       pfn >= zone->start_pfn &&
 	       pfn + ((pfn_t)1 << order) <= zone->start_pfn + zone->spanned_pages && pfn_valid(pfn);
 }
 

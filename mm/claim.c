@@ -188,8 +188,8 @@ static void take_all_free(struct zone *zone, struct page *first, unsigned int or
 	for (unsigned int above = order; above <= MAX_ORDER; above++) {
 		struct page *head = (struct page *)((uintptr_t)first & ~(MAP_SPAN(above) - 1));
 
-		if (load_relaxed(&head->block) == PAGE_BLOCK(PAGE_FREE, above, (u32)zone->type,
-							     (u32)zone->nid)) {
+		if (load_relaxed(&head->block) ==
+		    PAGE_BLOCK(PAGE_FREE, above, (u32)zone->type, (u32)zone->nid)) {
 			take_free(zone, head);
 			return;
 		}

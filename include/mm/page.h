@@ -81,13 +81,13 @@ enum page_state {
 struct page {
 	union {
 		struct {
-			u8 state; /* enum page_state */
+			u8 state;     /* enum page_state */
 			u8 order : 4; /* of the block that this page heads; stale in any other state */
 			u8 marks : 4; /* PAGE_MARK_*, of an ALLOCATED head; else 0 */
 			u8 nid;
-			u8 zone;             /* enum zone_type */
-			u8 list;             /* ALLOCATED, PCP: PAGE_LIST(), for whom it was taken */
-			u8 pageblock_type;   /* enum block_type; under the zone's lock */
+			u8 zone;           /* enum zone_type */
+			u8 list;           /* ALLOCATED, PCP: PAGE_LIST(), for whom it was taken */
+			u8 pageblock_type; /* enum block_type; under the zone's lock */
 			u8 pageblock_shared; /* has RAM of two nodes; constant after boot */
 			u8 unused;
 		};

@@ -46,8 +46,8 @@ static void what_stays_stays_together(struct ktest *t)
 	EXPECT(t, r.requests > 10000 && r.pages_that_stay > 100);
 	share = r.spread * 100 / r.pageblocks;
 	EXPECT_MSG(t, options.block_types ? share <= MOST_WITH : share >= LEAST_WITHOUT,
-		   "%llu of %llu pageblocks have a page that stays",
-		   (unsigned long long)r.spread, (unsigned long long)r.pageblocks);
+		   "%llu of %llu pageblocks have a page that stays", (unsigned long long)r.spread,
+		   (unsigned long long)r.pageblocks);
 	if (!options.block_types)
 		EXPECT_EQ(t, after.events[EXTFRAG_PAGEBLOCK], 0);
 	EXPECT_MSG(t, mm_check(&report), "%s", report.first);

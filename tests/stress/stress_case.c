@@ -99,9 +99,9 @@ static void expect_all_invariants(struct ktest *t)
 static void expect_that_it_happened(struct ktest *t, const struct stress *s)
 {
 	static const enum stress_count all[] = {
-		STRESS_ALLOCS, STRESS_FREES,  STRESS_HANDED,     STRESS_COLLECTED,
-		STRESS_DRAINS, STRESS_CLOSES, STRESS_SLEEPS,     STRESS_VERIFIED,
-		STRESS_READ,   STRESS_CLAIMS, STRESS_IRQS,   STRESS_IRQ_ALLOCS, STRESS_IRQ_FREES};
+		STRESS_ALLOCS, STRESS_FREES,      STRESS_HANDED,   STRESS_COLLECTED, STRESS_DRAINS,
+		STRESS_CLOSES, STRESS_SLEEPS,     STRESS_VERIFIED, STRESS_READ,      STRESS_CLAIMS,
+		STRESS_IRQS,   STRESS_IRQ_ALLOCS, STRESS_IRQ_FREES};
 
 	for (u32 i = 0; i < ARRAY_SIZE(all); i++)
 		EXPECT_MSG(t, stress_counted(s, all[i]) > 0, "no %s", stress_count_name(all[i]));

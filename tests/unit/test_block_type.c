@@ -270,8 +270,8 @@ static void run_mix(struct ktest *t, bool with_types)
 	EXPECT(t, r.requests > 100000 && r.pages_that_stay > 2000);
 	EXPECT_EQ(t, event(EXTFRAG_STEAL) > 0, with_types);
 	EXPECT_MSG(t, with_types ? share <= MOST_WITH : share >= LEAST_WITHOUT,
-		   "%llu of %llu pageblocks have a page that stays",
-		   (unsigned long long)r.spread, (unsigned long long)r.pageblocks);
+		   "%llu of %llu pageblocks have a page that stays", (unsigned long long)r.spread,
+		   (unsigned long long)r.pageblocks);
 	expect_check_clean(t);
 	ktest_note(t,
 		   "types %s: %llu requests; %llu pages that stay, in %llu of %llu pageblocks "

@@ -31,7 +31,8 @@ static struct zone *boot_zone(struct ktest *t)
 
 static struct page *first_free(struct zone *zone, u32 order)
 {
-	return list_first_entry(&zone->free[BLOCK_MOVABLE].area[order].list, struct page, free_link);
+	return list_first_entry(&zone->free[BLOCK_MOVABLE].area[order].list, struct page,
+				free_link);
 }
 
 /* The invariants' data is constant to everyone else. */

@@ -308,8 +308,9 @@ static void wrong_blocks_are_refused(struct ktest *t)
 	/* What boot has reserved is never freed. */
 	while (memblock_next(&cursor, &range) && !range.reserved)
 		;
-	EXPECT_EQ(t, claim_begin(page_zone(pfn_to_page(pfn_down(range.base))),
-				 ALIGN_DOWN(pfn_down(range.base), 1024), 10, &ticket),
+	EXPECT_EQ(t,
+		  claim_begin(page_zone(pfn_to_page(pfn_down(range.base))),
+			      ALIGN_DOWN(pfn_down(range.base), 1024), 10, &ticket),
 		  -ENOENT);
 	EXPECT_EQ(t, pages_free(), before);
 
@@ -445,8 +446,8 @@ static void mix_claim(struct ktest *t, struct mix *m)
 	if (!ticket->zone) {
 		pfn_t pfn = zone->start_pfn + host_random_below(&m->random, units * 1024);
 
-		m->begun += claim_begin(zone, ALIGN_DOWN(pfn, (pfn_t)1 << order), order, ticket) ==
-			    0;
+		m->begun +=
+			claim_begin(zone, ALIGN_DOWN(pfn, (pfn_t)1 << order), order, ticket) == 0;
 	} else if (claim_missing(ticket) > 0 || m->nr_held == MAX_HELD) {
 		if (host_random_below(&m->random, 4) == 0)
 			claim_end(ticket);
@@ -499,16 +500,11 @@ static void every_page_is_in_one_place(struct ktest *t)
 }
 
 static const struct ktest_case cases[] = {
-	KTEST(free_memory_is_taken_at_once),
-	KTEST(what_is_freed_comes),
-	KTEST(lists_are_drained_to_it),
-	KTEST(a_batch_passes_by_the_claims),
-	KTEST(hits_are_closed_meanwhile),
-	KTEST(a_larger_block_is_divided),
-	KTEST(nothing_merges_across),
-	KTEST(marks_are_cleared),
-	KTEST(wrong_blocks_are_refused),
-	KTEST(misuse_is_named),
+	KTEST(free_memory_is_taken_at_once), KTEST(what_is_freed_comes),
+	KTEST(lists_are_drained_to_it),      KTEST(a_batch_passes_by_the_claims),
+	KTEST(hits_are_closed_meanwhile),    KTEST(a_larger_block_is_divided),
+	KTEST(nothing_merges_across),        KTEST(marks_are_cleared),
+	KTEST(wrong_blocks_are_refused),     KTEST(misuse_is_named),
 	KTEST(every_page_is_in_one_place),
 };
 KTEST_SUITE(claim, cases);
