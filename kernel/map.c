@@ -32,6 +32,7 @@ enum state_key {
 	KEY_UNKNOWN, /* 0, so that what has no row in the tables below is seen */
 	KEY_FREE,
 	KEY_PER_CPU,
+	KEY_CAPTURED,
 	KEY_ALLOCATED,
 	KEY_KERNEL,
 	KEY_STRUCT_PAGE,
@@ -47,6 +48,7 @@ static const struct map_key state_keys[NR_STATE_KEYS] = {
 	[KEY_UNKNOWN] = {'?', COLOUR_RED, "of unknown state"},
 	[KEY_FREE] = {'F', COLOUR_GREEN, "free"},
 	[KEY_PER_CPU] = {'P', COLOUR_GREEN, "free, on a CPU's list"},
+	[KEY_CAPTURED] = {'C', COLOUR_CYAN, "captured by a claim"},
 	[KEY_ALLOCATED] = {'A', COLOUR_YELLOW, "allocated"},
 	[KEY_KERNEL] = {'K', COLOUR_BLUE, "kernel, from boot on"},
 	[KEY_STRUCT_PAGE] = {'S', COLOUR_CYAN, "struct page"},
@@ -62,6 +64,7 @@ static const u8 page_state_keys[NR_PAGE_STATES] = {
 	[PAGE_FREE] = KEY_FREE,
 	[PAGE_ALLOCATED] = KEY_ALLOCATED,
 	[PAGE_PCP] = KEY_PER_CPU,
+	[PAGE_CAPTURED] = KEY_CAPTURED,
 };
 
 /* Of what was taken at boot, by the owner. */

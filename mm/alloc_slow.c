@@ -300,7 +300,6 @@ static struct page *reclaim_and_look(const struct alloc_context *ac)
 static struct page *drain_and_look(const struct alloc_context *ac)
 {
 	begin_step(ac, STEP_DRAIN);
-	/* Another may have drained them a moment ago: look in any case. */
 	if (ac->recorder)
 		rehearse_drain(ac->recorder);
 	else
@@ -350,7 +349,7 @@ static void report_failure(const struct alloc_context *ac, uintptr_t call_site)
 	       gfp_text, ac->permit.preferred_nid, caller);
 	for (u32 i = 0; i < ac->zonelist->nr; i++) {
 		const struct zone *zone = ac->zonelist->ref[i].zone;
-		u32 orders = load_relaxed(&zone->nonempty_orders);
+		u32 orders = zone_free_orders(zone);
 
 		if (zone->type > ac->request_class || !permit_allows(&ac->permit, zone->nid))
 			continue;

@@ -82,15 +82,6 @@ void pageblocks_convert_locked(struct zone *zone, struct page *page, unsigned in
 	}
 }
 
-/*
- * How many frames the block at this page has, if one begins here. Relaxed: between ALLOCATED and PCP the
- * state changes without the lock; that it is a head, and its order, do not.
- */
-static u64 frames_at(const struct page *page)
-{
-	return page_state_is_head(load_relaxed(&page->state)) ? (u64)1 << page->order : 1;
-}
-
 /* Frames of the pageblock that are free, or that the type can live beside. */
 static u64 free_or_alike(const struct page *first, enum block_type type)
 {
@@ -104,7 +95,7 @@ static u64 free_or_alike(const struct page *first, enum block_type type)
 				     : type == BLOCK_UNMOVABLE; /* what boot has reserved stays */
 
 		frames = frames_at(page);
-		if (alike || state == PAGE_FREE)
+		if (alike || state == PAGE_FREE || state == PAGE_CAPTURED)
 			nr += frames;
 	}
 	return nr;
@@ -121,8 +112,8 @@ static void convert_in_part(struct zone *zone, struct page *first, enum block_ty
 		frames = frames_at(page);
 		if (load_relaxed(&page->state) != PAGE_FREE) /* relaxed: as above */
 			continue;
-		area_remove(zone, area_of(zone, !type, page->order), !type, page, page->order);
-		area_add(zone, type, page, page->order);
+		lists_remove(&zone->free[!type], page, page->order);
+		lists_add(&zone->free[type], page, page->order);
 	}
 	set_type(zone, first, type);
 }
@@ -149,15 +140,16 @@ struct page *block_type_fall_back_locked(struct zone *zone, unsigned int order,
 					 bool *may_convert)
 {
 	enum block_type wanted = *type, other = !wanted;
+	struct free_lists *lists = &zone->free[other];
 	struct page *page;
 	unsigned int most;
 
-	if (zone->type_orders[other] >> order == 0)
+	if (lists->orders >> order == 0)
 		return NULL;
-	most = 31 - (unsigned int)__builtin_clz(zone->type_orders[other]);
-	page = list_first_entry(&area_of(zone, other, most)->list, struct page, free_link);
+	most = 31 - (unsigned int)__builtin_clz(lists->orders);
+	page = list_first_entry(&lists->area[most].list, struct page, free_link);
 	if (most >= PAGEBLOCK_ORDER) {
-		area_remove(zone, area_of(zone, other, most), other, page, most);
+		lists_remove(lists, page, most);
 		pageblocks_convert_locked(zone, page, most, wanted);
 		zone_count_locked(zone, EXTFRAG_STEAL, 1);
 		*found = most;
@@ -165,12 +157,12 @@ struct page *block_type_fall_back_locked(struct zone *zone, unsigned int order,
 	}
 	if (*may_convert && try_convert(zone, page, most, wanted)) {
 		zone_count_locked(zone, EXTFRAG_STEAL, 1);
-		return take_smallest(zone, wanted, order, found);
+		return take_smallest(&zone->free[wanted], order, found);
 	}
 	*may_convert = false;
 	*type = other;
 	zone_count_locked(zone, EXTFRAG_FALLBACK, 1);
-	return take_smallest(zone, other, order, found);
+	return take_smallest(lists, order, found);
 }
 
 /* --- Boot ---------------------------------------------------------------------------------- */

@@ -19,13 +19,13 @@
  * allocation of order 10 costs no more than one of order 0.
  *
  * Blocks are listed by order and by the type of the memory that they are in (mm/block_type.c).
- * type_orders has a bit for each order that has a block of the type, so the search for the smallest
- * that fits is one instruction; nonempty_orders has those of all types.
+ * The lists of a type have a bit for each order that has a block, so the search for the smallest that
+ * fits is one instruction.
  *
  * Lock: the zone's, held by every caller. Nothing here takes another. Two kinds of words are read by
  * others without it, and are therefore written by atomic stores, all relaxed:
  *
- *   nr_free_pages, nonempty_orders   hints for the marks: each by itself, nothing is concluded from it
+ *   nr_free_pages, orders            hints for the marks: each by itself, nothing is concluded from it
  *   a page's state, order            asked by a zone next door that merges (below), by a free that
  *                                    checks its argument, by who looks. A block's content and links
  *                                    go from one owner to the next by the lock or a list's ownership,
@@ -75,11 +75,16 @@ static __noinline void trace_merge(const struct page *page, unsigned int order, 
 static inline void split_down(struct zone *zone, struct page *page, unsigned int from_order,
 			      unsigned int order, enum block_type type)
 {
+	struct free_lists *lists = &zone->free[type];
+	u32 orders = lists->orders;
+
 	zone_count_locked(zone, ZONE_SPLIT, from_order - order);
 	while (from_order > order) {
 		from_order--;
-		area_add(zone, type, page + ((u64)1 << from_order), from_order);
+		area_push(&lists->area[from_order], page + ((u64)1 << from_order), from_order,
+			  &orders);
 	}
+	store_relaxed(&lists->orders, orders);
 }
 
 /*
@@ -92,7 +97,7 @@ static inline struct page *take(struct zone *zone, unsigned int order, enum bloc
 	struct page *page;
 
 	*type &= block_type_mask;
-	page = take_smallest(zone, *type, order, found);
+	page = take_smallest(&zone->free[*type], order, found);
 	return likely(page) ? page
 			    : block_type_fall_back_locked(zone, order, type, found, may_convert);
 }
@@ -200,15 +205,14 @@ static __noinline unsigned int merge_pageblocks(struct zone *zone, struct page *
 {
 	unsigned int order = PAGEBLOCK_ORDER;
 	struct page *buddy = buddy_page(page, MAP_SPAN(PAGEBLOCK_ORDER));
-	enum block_type other = (enum block_type)buddy->pageblock_type;
 
 	if (load_relaxed(&buddy->block) == free_block(zone) + (PAGEBLOCK_ORDER << 8)) {
-		area_remove(zone, area_of(zone, other, order), other, buddy, order);
+		lists_remove(&zone->free[buddy->pageblock_type], buddy, order);
 		pageblocks_convert_locked(zone, buddy, order, type);
 		page = unite(page, MAP_SPAN(PAGEBLOCK_ORDER));
 		order++;
 	}
-	area_add(zone, type, page, order);
+	lists_add(&zone->free[type], page, order);
 	return order;
 }
 
@@ -216,27 +220,31 @@ static __noinline unsigned int merge_pageblocks(struct zone *zone, struct page *
  * Merges as far as it goes, and lists what comes of it; returns its order. What changes from order to
  * order is carried along: this is most of what giving back a page costs.
  */
-static inline unsigned int merge_up(struct zone *zone, struct page *page, unsigned int order,
-				    u32 block)
+static __always_inline unsigned int merge_up(struct zone *zone, struct page *page,
+					     unsigned int order, u32 block)
 {
 	enum block_type type = pageblock_type(page);
-	struct free_area *area = area_of(zone, type, order);
+	struct free_lists *lists = &zone->free[type];
+	struct free_area *area = &lists->area[order];
 	uintptr_t span = MAP_SPAN(order);
+	u32 orders = lists->orders;
 
 	block += (u32)order << 8;
 	for (; order < PAGEBLOCK_ORDER; order++, area++, span <<= 1, block += 1 << 8) {
 		struct page *buddy = buddy_page(page, span);
 
 		if (load_relaxed(&buddy->block) != block) {
-			area_push(zone, area, type, page, order, (u16)block);
+			area_push(area, page, order, &orders);
+			store_relaxed(&lists->orders, orders);
 			return order;
 		}
-		area_remove(zone, area, type, buddy, order);
+		area_unlink(area, buddy, order, &orders);
 		page = unite(page, span);
 	}
+	store_relaxed(&lists->orders, orders);
 	if (order == PAGEBLOCK_ORDER)
 		return merge_pageblocks(zone, page, type);
-	area_add(zone, type, page, order);
+	lists_add(lists, page, order);
 	return order;
 }
 

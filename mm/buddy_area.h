@@ -9,57 +9,67 @@
 
 #include "zone.h"
 
-static inline struct free_area *area_of(struct zone *zone, enum block_type type, unsigned int order)
+/*
+ * Who adds or removes several blocks carries `orders` along, and stores it once: *orders is the lists'.
+ * Relaxed, as all of these: see mm/buddy.c.
+ */
+static inline void area_push(struct free_area *area, struct page *page, unsigned int order,
+			     u32 *orders)
 {
-	return &zone->free_area[type][order];
-}
-
-/* `area` is that of type and order, `head` PAGE_HEAD(PAGE_FREE, order): who merges has all at hand. */
-static inline void area_push(struct zone *zone, struct free_area *area, enum block_type type,
-			     struct page *page, unsigned int order, u16 head)
-{
-	/* Relaxed, as all of these: see mm/buddy.c. */
-	store_relaxed(&page->head, head);
+	store_relaxed(&page->head, PAGE_HEAD(PAGE_FREE, order));
 	list_add(&page->free_link, &area->list);
-	if (area->nr_free++ == 0) {
-		zone->type_orders[type] |= (u32)1 << order;
-		store_relaxed(&zone->nonempty_orders, zone->nonempty_orders | (u32)1 << order);
-	}
+	area->nr_free++;
+	*orders |= (u32)1 << order;
 }
 
-static inline void area_add(struct zone *zone, enum block_type type, struct page *page,
-			    unsigned int order)
-{
-	area_push(zone, area_of(zone, type, order), type, page, order, PAGE_HEAD(PAGE_FREE, order));
-}
-
-static inline void area_remove(struct zone *zone, struct free_area *area, enum block_type type,
-			       struct page *page, unsigned int order)
+static inline void area_unlink(struct free_area *area, struct page *page, unsigned int order,
+			       u32 *orders)
 {
 	list_unlink(&page->free_link);
-	if (--area->nr_free == 0) {
-		u32 others = zone->type_orders[!type];
-
-		zone->type_orders[type] &= ~((u32)1 << order);
-		store_relaxed(&zone->nonempty_orders, zone->type_orders[type] | others);
-	}
+	if (--area->nr_free == 0)
+		*orders &= ~((u32)1 << order);
 }
 
-/* Takes the smallest block of the type of at least this order off its list; NULL if there is none. */
-static inline struct page *take_smallest(struct zone *zone, enum block_type type,
-					 unsigned int order, unsigned int *found)
+static inline void lists_add(struct free_lists *lists, struct page *page, unsigned int order)
 {
-	u32 fitting = zone->type_orders[type] >> order;
-	struct free_area *area;
+	u32 orders = lists->orders;
+
+	area_push(&lists->area[order], page, order, &orders);
+	store_relaxed(&lists->orders, orders);
+}
+
+static inline void lists_remove(struct free_lists *lists, struct page *page, unsigned int order)
+{
+	u32 orders = lists->orders;
+
+	area_unlink(&lists->area[order], page, order, &orders);
+	store_relaxed(&lists->orders, orders);
+}
+
+/* Takes the smallest block of at least this order off its list; NULL if there is none. */
+static inline struct page *take_smallest(struct free_lists *lists, unsigned int order,
+					 unsigned int *found)
+{
+	u32 fitting = lists->orders >> order;
 	struct page *page;
 
 	if (fitting == 0)
 		return NULL;
 	*found = order + (unsigned int)__builtin_ctz(fitting);
-	area = area_of(zone, type, *found);
-	page = list_first_entry(&area->list, struct page, free_link);
-	area_remove(zone, area, type, page, *found);
+	page = list_first_entry(&lists->area[*found].list, struct page, free_link);
+	lists_remove(lists, page, *found);
 	return page;
+}
+
+/*
+ * How many frames the block at this page has, if one begins here, else 1. Relaxed: between ALLOCATED and
+ * PCP the state changes without the lock, as do marks; that it is a head, and its order, do not.
+ */
+static inline u64 frames_at(const struct page *page)
+{
+	u16 head = load_relaxed(&page->head);
+
+	return page_state_is_head(head & 0xff) ? (u64)1 << PAGE_HEAD_ORDER(head) : 1;
 }
 
 /* Relaxed: who reads it without the lock takes it for a hint. */

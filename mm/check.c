@@ -4,7 +4,7 @@
  * Each invariant has an id, which stands above the struct it is about, in the tests that break it
  * on purpose and in the output of `check`. This file has those of early memory, nodes and
  * zonelists; mm/check_zone.c those of zones and pages, mm/check_type.c
- * those of block types, mm/check_trace.c those of the trace rings.
+ * those of block types, mm/check_claim.c those of claims, mm/check_trace.c those of the trace rings.
  *
  * Locks: each zone's in turn. Nothing is changed, nothing allocated.
  */
@@ -233,6 +233,9 @@ static const struct invariant *invariant_at(u32 i)
 	if (i < nr_type_invariants)
 		return &type_invariants[i];
 	i -= nr_type_invariants;
+	if (i < nr_claim_invariants)
+		return &claim_invariants[i];
+	i -= nr_claim_invariants;
 	return i < nr_trace_invariants ? &trace_invariants[i] : NULL;
 }
 

@@ -55,6 +55,8 @@ extern const struct invariant zone_invariants[];
 extern const u32 nr_zone_invariants;
 extern const struct invariant type_invariants[];
 extern const u32 nr_type_invariants;
+extern const struct invariant claim_invariants[];
+extern const u32 nr_claim_invariants;
 extern const struct invariant trace_invariants[];
 extern const u32 nr_trace_invariants;
 

@@ -94,7 +94,8 @@ static void lists_said(struct check *c, struct zone *zone)
 		bool head = pfn_valid(pfn) && page_is_of(page, zone) &&
 			    page_state_is_head(page->state) && page->order <= MAX_ORDER;
 
-		if (head && page->state != PAGE_FREE && !says_its_list(page))
+		if (head && (page->state == PAGE_ALLOCATED || page->state == PAGE_PCP) &&
+		    !says_its_list(page))
 			check_fail(c, "pfn 0x%llx, order %u, was taken for list %u", ULL(pfn),
 				   page->order, page->list);
 		pfn += head             ? (u64)1 << page->order

@@ -43,7 +43,7 @@ static void free_sum(struct check *c, struct zone *zone)
 	u64 pages = 0;
 
 	for (u32 i = 0; i < NR_FREE_LISTS; i++)
-		pages += zone->free_area[free_list_type(i)][free_list_order(i)].nr_free
+		pages += zone->free[free_list_type(i)].area[free_list_order(i)].nr_free
 			 << free_list_order(i);
 	if (pages != zone->nr_free_pages)
 		zone_fail(c, zone, "pages on lists and nr_free_pages", pages, zone->nr_free_pages);
@@ -51,19 +51,14 @@ static void free_sum(struct check *c, struct zone *zone)
 
 static void order_bits(struct check *c, struct zone *zone)
 {
-	u32 orders = 0;
-
 	for (u32 i = 0; i < NR_FREE_LISTS; i++) {
-		u32 type = free_list_type(i), order = free_list_order(i);
-		bool bit = zone->type_orders[type] >> order & 1;
+		const struct free_lists *lists = &zone->free[free_list_type(i)];
+		u32 order = free_list_order(i);
+		bool bit = lists->orders >> order & 1;
 
-		if (bit == list_empty(&zone->free_area[type][order].list))
-			zone_fail(c, zone, "order and its bit in type_orders", order, bit);
-		orders |= (u32)bit << order;
+		if (bit == list_empty(&lists->area[order].list))
+			zone_fail(c, zone, "order and its bit", order, bit);
 	}
-	if (orders != zone->nonempty_orders)
-		zone_fail(c, zone, "orders of all types and nonempty_orders", orders,
-			  zone->nonempty_orders);
 }
 
 /* --- Free lists ---------------------------------------------------------------------------- */
@@ -92,7 +87,7 @@ static struct page *link_page(struct list_head *link)
 
 struct list_walk list_walk_start(const struct zone *zone, u32 i)
 {
-	const struct free_area *area = &zone->free_area[free_list_type(i)][free_list_order(i)];
+	const struct free_area *area = &zone->free[free_list_type(i)].area[free_list_order(i)];
 
 	return (struct list_walk){.area = area, .at = area->list.next};
 }
@@ -265,7 +260,7 @@ static void pcp_capacities(struct check *c, struct zone *zone)
 /* --- Every page ---------------------------------------------------------------------------- */
 
 struct walk {
-	u64 free_pages, allocated_pages, pcp_pages, strays;
+	u64 free_pages, allocated_pages, pcp_pages, captured_pages, strays;
 };
 
 /* Is this a head that may be one: its order legal, its block aligned and inside the zone? */
@@ -295,6 +290,8 @@ static u64 walk_step(struct check *c, const struct zone *zone, pfn_t pfn, struct
 		w->free_pages += pages;
 	else if (page->state == PAGE_PCP)
 		w->pcp_pages += pages;
+	else if (page->state == PAGE_CAPTURED)
+		w->captured_pages += pages;
 	else
 		w->allocated_pages += pages;
 	return pages;
@@ -322,10 +319,10 @@ static void conservation(struct check *c, struct zone *zone)
 	if (w.pcp_pages != listed_pcp_pages(zone))
 		zone_fail(c, zone, "pages that say they are on per-CPU lists, and those lists'",
 			  w.pcp_pages, listed_pcp_pages(zone));
-	if (w.free_pages + w.allocated_pages + w.pcp_pages + zone->nr_captured !=
+	if (w.free_pages + w.allocated_pages + w.pcp_pages + w.captured_pages !=
 	    zone->managed_pages)
 		zone_fail(c, zone, "free, allocated, per-CPU and captured pages, and managed",
-			  w.free_pages + w.allocated_pages + w.pcp_pages + zone->nr_captured,
+			  w.free_pages + w.allocated_pages + w.pcp_pages + w.captured_pages,
 			  zone->managed_pages);
 }
 

@@ -35,8 +35,8 @@ static void copy_zone(const struct zone *zone, struct zone_snapshot *out)
 	};
 	for (u32 order = 0; order < NR_ORDERS; order++) {
 		for (u32 type = 0; type < NR_BLOCK_TYPES; type++) {
-			out->type_blocks[type][order] = zone->free_area[type][order].nr_free;
-			out->free_blocks[order] += zone->free_area[type][order].nr_free;
+			out->type_blocks[type][order] = zone->free[type].area[order].nr_free;
+			out->free_blocks[order] += zone->free[type].area[order].nr_free;
 		}
 	}
 	copy_words(out->watermark, zone->watermark, NR_WMARK);
@@ -169,6 +169,10 @@ const char *zone_event_name(enum zone_event event)
 		[EXTFRAG_FALLBACK] = "extfrag_fallback",
 		[EXTFRAG_STEAL] = "extfrag_steal",
 		[EXTFRAG_PAGEBLOCK] = "extfrag_pageblock",
+		[CLAIM_BEGUN] = "claim_begun",
+		[CLAIM_COMPLETED] = "claim_completed",
+		[CLAIM_CAPTURED_PAGES] = "claim_captured_pages",
+		[CLAIM_RETURNED_PAGES] = "claim_returned_pages",
 		[ZONE_WMARK_FAILED] = "watermark_failed",
 		[NUMA_HIT] = "numa_hit",
 		[NUMA_MISS] = "numa_miss",

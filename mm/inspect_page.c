@@ -106,7 +106,7 @@ bool page_snapshot(pfn_t pfn, struct page_snapshot *out)
 		out->owner = range.owner;
 
 	out->state = (enum page_state)state_of(page);
-	out->marks = page->marks;
+	out->marks = PAGE_HEAD_MARKS(load_relaxed(&page->head)); /* relaxed: as the state */
 	if (out->nid >= MAX_NUMNODES || !NODE_DATA(out->nid) || out->zone >= MAX_NR_ZONES)
 		return true; /* broken: there is no lock to take, and no block to find */
 	zone = page_zone(page);

@@ -249,9 +249,13 @@ void memmap_hand_over(void)
 const char *page_state_name(enum page_state state)
 {
 	static const char *const names[NR_PAGE_STATES] = {
-		[PAGE_HOLE] = "hole",           [PAGE_RESERVED] = "reserved",
-		[PAGE_FREE] = "free",           [PAGE_ALLOCATED] = "allocated",
-		[PAGE_TAIL] = "inside a block", [PAGE_PCP] = "on a per-CPU list",
+		[PAGE_HOLE] = "hole",
+		[PAGE_RESERVED] = "reserved",
+		[PAGE_FREE] = "free",
+		[PAGE_ALLOCATED] = "allocated",
+		[PAGE_TAIL] = "inside a block",
+		[PAGE_PCP] = "on a per-CPU list",
+		[PAGE_CAPTURED] = "captured by a claim",
 	};
 
 	return state < NR_PAGE_STATES ? names[state] : "of unknown state";

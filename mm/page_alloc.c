@@ -15,8 +15,8 @@
  *	    v
  *	NULL, and a line that says why
  *
- * A free goes the same way down: check what is given back, this CPU's lists, the zone's buddy
- * lists. Everything a caller can get wrong is caught before anything is changed, and named.
+ * A free goes the same way down: check what is given back, prepare it, the zone's claims
+ * (mm/claim.c), this CPU's lists, the zone's buddy lists. Everything a caller can get wrong is caught before anything is changed, and named.
  *
  * Lock: one zone's at a time, with interrupts off; before it, this CPU's ownership of its own lists
  * (mm/pcp.c). Nothing is printed under either.
@@ -32,6 +32,7 @@
 
 #include "block_type.h"
 #include "buddy.h"
+#include "claim.h"
 #include "fault_inject.h"
 #include "memmap.h"
 #include "pcp.h"
@@ -205,6 +206,10 @@ static __noinline _Noreturn void report_bad_free(const struct page *page, unsign
 		os_panic("double free: pfn 0x%llx (node %u, zone %s) is on a per-CPU list of order "
 			 "%u; freed with order %u by %s",
 			 pfn, page->nid, zone_type_name(page->zone), page->order, order, caller);
+	case PAGE_CAPTURED:
+		os_panic("double free: pfn 0x%llx (node %u, zone %s) is captured by a claim, order "
+			 "%u; freed with order %u by %s",
+			 pfn, page->nid, zone_type_name(page->zone), page->order, order, caller);
 	case PAGE_ALLOCATED:
 		os_panic("wrong order: pfn 0x%llx (node %u, zone %s) was allocated with order %u, "
 			 "freed with order %u by %s",
@@ -287,7 +292,10 @@ static __noinline void free_block(struct page *page, unsigned int order, uintptr
 	/* Under the lock: of two CPUs that free the same page, one sees the other's work. */
 	good = order <= MAX_ORDER && page->head == PAGE_HEAD(PAGE_ALLOCATED, order);
 	if (likely(good)) {
-		buddy_give_locked(zone, page, order);
+		if (unlikely(claims_touch(zone, page, order)))
+			claims_give_locked(zone, page, order);
+		else
+			buddy_give_locked(zone, page, order);
 		zone_count_locked(zone, ZONE_FREE, 1);
 		zone_count_locked(zone, ZONE_FREE_PAGES, (u64)1 << order);
 	}

@@ -61,6 +61,7 @@
 #include <mm/trace.h>
 
 #include "buddy.h"
+#include "claim.h"
 #include "watermark.h"
 
 /* A stack holds at most so much, and all CPUs' lists at most this share of a zone. */
@@ -121,6 +122,8 @@ static void flush(struct zone *zone, struct pcp_list *list, struct page *stack, 
 	trace(TRACE_PCP_DRAIN, .arg = (u64)nr << order, .nid = (u16)zone->nid, .order = (u8)order,
 	      .zone = (u8)zone->type);
 	flags = spin_lock_irqsave(&zone->lock);
+	if (unlikely(zone->nr_claims))
+		stack = claims_filter_locked(zone, stack, order);
 	stack = buddy_give_many_locked(zone, stack, order);
 	zone_count_locked(zone, PCP_FLUSH, 1);
 	spin_unlock_irqrestore(&zone->lock, flags);
@@ -252,7 +255,7 @@ bool pcp_free(struct zone *zone, struct page *page, unsigned int order)
 
 	if (!list)
 		return false;
-	open = list->capacity > 0;
+	open = list->capacity > 0 && !claims_touch(zone, page, order);
 	if (open) {
 		if (list->nr_hot >= list->capacity)
 			make_hot_cold(zone, list, order);
@@ -372,7 +375,9 @@ static u64 set_capacity(struct zone *zone, struct pcp_list *list, unsigned int o
 	u64 drained = pages ? 0 : drain_list(zone, list, order);
 
 	list->capacity = (u16)(pages >> order);
-	list->hit_limit = load_relaxed(&hits_closed) ? 0 : list->capacity;
+	/* Relaxed: who changes one of them comes by here afterwards, owning the list. */
+	list->hit_limit =
+		load_relaxed(&hits_closed) || load_relaxed(&zone->nr_claims) ? 0 : list->capacity;
 	/* One is hot. */
 	list->max_cold = pages ? (u8)MIN(list_pages(zone) / pages - 1, (u64)MAX_COLD_STACKS) : 0;
 	return drained;
@@ -386,6 +391,24 @@ static void set_capacities(void)
 	if (!started)
 		return;
 	for_each_zone(nid, zone)
+		for_each_list(zone, set_capacity);
+}
+
+static u64 drain_for_claim(struct zone *zone, struct pcp_list *list, unsigned int order)
+{
+	u64 drained = drain_list(zone, list, order);
+
+	return drained + set_capacity(zone, list, order);
+}
+
+void pcp_claim_begun(struct zone *zone)
+{
+	for_each_list(zone, drain_for_claim);
+}
+
+void pcp_claim_ended(struct zone *zone)
+{
+	if (started)
 		for_each_list(zone, set_capacity);
 }
 

@@ -206,6 +206,13 @@ void hit_paths_close(void);
 void hit_paths_open(void);
 bool hit_paths_are_open(void);
 
+/*
+ * After the zone's nr_claims has changed: while it has one, nothing is freed to its lists by the hit path;
+ * begun: and what is on them is given back. Contexts as drain_all_pages().
+ */
+void pcp_claim_begun(struct zone *zone);
+void pcp_claim_ended(struct zone *zone);
+
 /* Boot: the structures, before memblock closes; and the lists opened, once pages are managed. */
 void pcps_init(void);
 void pcps_start(void);

@@ -65,14 +65,13 @@ static inline struct watermark_check weigh(const struct zone *zone, unsigned int
 	 * Relaxed: hints, which the zone's lock guards and the taker looks at again under it. Each is
 	 * one word and whole; that the two may not belong together costs at most a wrong guess.
 	 */
-	u32 orders = load_relaxed(&zone->nonempty_orders);
 	struct watermark_check check = {
 		.free = load_relaxed(&zone->nr_free_pages) + more,
 		.others = ((u64)1 << order) - 1,
 		.mark = mark,
 		.lowered = unlikely(alloc_flags) ? lowered(mark, alloc_flags) : mark,
 		.reserve = load_relaxed(&zone->lowmem_reserve[request_class]),
-		.block_ok = orders >> order != 0,
+		.block_ok = zone_free_orders(zone) >> order != 0,
 	};
 
 	check.pages_ok = check.free > check.others &&

@@ -30,7 +30,7 @@ static void zone_set_up(struct zone *zone, int nid, enum zone_type type)
 	zone_table[PAGE_PLACE(type, (u32)nid)] = zone;
 	spin_lock_init(&zone->lock, "zone");
 	for (u32 i = 0; i < NR_BLOCK_TYPES * NR_ORDERS; i++)
-		list_init(&zone->free_area[i / NR_ORDERS][i % NR_ORDERS].list);
+		list_init(&zone->free[i / NR_ORDERS].area[i % NR_ORDERS].list);
 }
 
 /* Adds the RAM frames [start, end), all of one zone type. Ranges come in address order. */

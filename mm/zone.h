@@ -18,10 +18,32 @@
 #define ZONE_DMA_END_PFN   (MiB(16) >> PAGE_SHIFT)
 #define ZONE_DMA32_END_PFN (GiB(4) >> PAGE_SHIFT)
 
-/* The free blocks of one order, in pageblocks of one type. */
+/* The free blocks of one order. */
 struct free_area {
 	struct list_head list; /* of struct page.free_link, last freed first */
 	u64 nr_free;           /* blocks on it */
+};
+
+/* Those in pageblocks of one type. */
+struct free_lists {
+	u32 orders; /* a bit for each that has a block; may be read without the lock as a hint */
+	struct free_area area[NR_ORDERS];
+};
+
+/*
+ * A block that somebody is gathering: mm/claim.c. Under the zone's lock; `word` may be read without it.
+ *
+ * Invariants (check):
+ *   CLAIM-1  a claim in use has a block above PCP_MAX_ORDER, aligned, of the zone, and apart from other
+ *            claims'; nr_claims is how many there are
+ *   CLAIM-2  the CAPTURED pages in its block are nr_captured, and none of them is FREE
+ *   CLAIM-3  the zone's nr_captured is the sum over its claims, and of all CAPTURED pages
+ */
+#define MAX_CLAIMS 4
+struct claim {
+	u64 word; /* claim_word(): where it is; 0: not in use */
+	u64 nr_captured;
+	u64 serial; /* which of the zone's claims has it */
 };
 
 /*
@@ -29,15 +51,14 @@ struct free_area {
  *
  * Invariants (check):
  *   ZONE-1   managed <= present <= spanned, and free + captured <= managed
- *   BUDDY-1  a page on free_area[t][o] is FREE, of order o, of this zone, its frame
+ *   BUDDY-1  a page on free[t].area[o] is FREE, of order o, of this zone, its frame
  *            aligned to 1 << o and its block inside the zone's span
- *   BUDDY-2  free_area[t][o].nr_free is the length of its list, whose links agree
+ *   BUDDY-2  free[t].area[o].nr_free is the length of its list, whose links agree
  *   BUDDY-3  no block and its buddy are both free at the same order below MAX_ORDER
  *   BUDDY-4  nr_free_pages is the sum over types and orders of nr_free << order
- *   BUDDY-5  bit o of type_orders[t] is set if and only if free_area[t][o] is not empty, and
- *            that of nonempty_orders if one of them is
- *   BUDDY-6  conservation: FREE, ALLOCATED and PCP blocks and captured pages add up to managed
- *   BTYPE-1  a page on free_area[t][o] is in a pageblock of type t, and so is all of its block
+ *   BUDDY-5  bit o of free[t].orders is set if and only if free[t].area[o] is not empty
+ *   BUDDY-6  conservation: FREE, ALLOCATED, PCP and CAPTURED blocks add up to managed
+ *   BTYPE-1  a page on free[t].area[o] is in a pageblock of type t, and so is all of its block
  *   BTYPE-2  a pageblock with RAM of two nodes is UNMOVABLE, and says that it is shared
  *   BTYPE-3  an ALLOCATED or PCP block says for which type it was taken, and its order's list
  *   WMARK-1  watermark[] is the zone's share of min_free_kbytes, low and high above it in
@@ -62,15 +83,26 @@ struct zone {
 	u64 watermark[NR_WMARK];          /* pages */
 	u64 lowmem_reserve[MAX_NR_ZONES]; /* pages, by the class of the request */
 
-	/* Guarded by lock; nr_free_pages and nonempty_orders may be read without it as a hint. */
+	/* Guarded by lock; nr_free_pages and free[].orders may be read without it as a hint. */
 	struct spinlock lock;
 	u64 nr_free_pages;
 	u64 nr_captured; /* in claimed blocks: in no count above, on no list */
-	u32 nonempty_orders;
-	u32 type_orders[NR_BLOCK_TYPES];
-	struct free_area free_area[NR_BLOCK_TYPES][NR_ORDERS];
+	u32 nr_claims;   /* may be read without the lock, too */
+	struct claim claim[MAX_CLAIMS];
+	u64 claim_serial;
+	struct free_lists free[NR_BLOCK_TYPES];
 	u64 events[NR_ZONE_EVENTS]; /* those counted without the lock are atomic */
 };
+
+/* A bit for each order that has a block of any type. Relaxed: without the lock it is a hint. */
+static inline u32 zone_free_orders(const struct zone *zone)
+{
+	u32 orders = 0;
+
+	for (u32 type = 0; type < NR_BLOCK_TYPES; type++)
+		orders |= load_relaxed(&zone->free[type].orders);
+	return orders;
+}
 
 /* A place to look for memory, in order of preference. */
 struct zoneref {

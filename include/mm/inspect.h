@@ -12,27 +12,31 @@ enum zone_watermark { WMARK_MIN, WMARK_LOW, WMARK_HIGH, NR_WMARK };
 
 /* Numbers a zone has counted since boot. */
 enum zone_event {
-	ZONE_ALLOC,          /* blocks handed out */
-	ZONE_FREE,           /* blocks given back */
-	ZONE_ALLOC_PAGES,    /* the same in pages */
-	ZONE_FREE_PAGES,     /**/
-	ZONE_SPLIT,          /* a block was halved */
-	ZONE_MERGE,          /* two buddies became one */
-	PCP_REFILL,          /* a CPU's list was filled from the zone */
-	PCP_FLUSH,           /* one was given back to it */
-	PCP_DRAINED,         /* pages given back because a request failed, or on demand */
-	PCP_BUSY,            /* a CPU's lists were in use by whom it had interrupted */
-	EXTFRAG_FALLBACK,    /* a block was taken from a pageblock of the other type, which stays so */
-	EXTFRAG_STEAL,       /* the other type gave pageblocks away, and a block was taken there */
-	EXTFRAG_PAGEBLOCK,   /* a pageblock changed its type */
-	ZONE_WMARK_FAILED,   /* the check of a mark refused a request here */
-	NUMA_HIT,            /* a request that preferred this node got it */
-	NUMA_MISS,           /* one that preferred another got this one */
-	NUMA_FOREIGN,        /* one that preferred this one got another */
-	NUMA_INTERLEAVE_HIT, /* one that a policy had sent here in turn */
-	NUMA_LOCAL,          /* one from a CPU of this node */
-	NUMA_OTHER,          /* one from a CPU of another node */
-	ZONE_RESERVE_TAKEN,  /* pages marked as taken from the reserve */
+	ZONE_ALLOC,           /* blocks handed out */
+	ZONE_FREE,            /* blocks given back */
+	ZONE_ALLOC_PAGES,     /* the same in pages */
+	ZONE_FREE_PAGES,      /**/
+	ZONE_SPLIT,           /* a block was halved */
+	ZONE_MERGE,           /* two buddies became one */
+	PCP_REFILL,           /* a CPU's list was filled from the zone */
+	PCP_FLUSH,            /* one was given back to it */
+	PCP_DRAINED,          /* pages given back because a request failed, or on demand */
+	PCP_BUSY,             /* a CPU's lists were in use by whom it had interrupted */
+	EXTFRAG_FALLBACK,     /* a block was taken where the other type stays */
+	EXTFRAG_STEAL,        /* the other type gave pageblocks away, and a block was taken there */
+	EXTFRAG_PAGEBLOCK,    /* a pageblock changed its type */
+	CLAIM_BEGUN,          /* blocks that somebody began to gather */
+	CLAIM_COMPLETED,      /* of them handed over as a whole */
+	CLAIM_CAPTURED_PAGES, /* pages that went to claims */
+	CLAIM_RETURNED_PAGES, /* of them given back when the claim ended */
+	ZONE_WMARK_FAILED,    /* the check of a mark refused a request here */
+	NUMA_HIT,             /* a request that preferred this node got it */
+	NUMA_MISS,            /* one that preferred another got this one */
+	NUMA_FOREIGN,         /* one that preferred this one got another */
+	NUMA_INTERLEAVE_HIT,  /* one that a policy had sent here in turn */
+	NUMA_LOCAL,           /* one from a CPU of this node */
+	NUMA_OTHER,           /* one from a CPU of another node */
+	ZONE_RESERVE_TAKEN,   /* pages marked as taken from the reserve */
 	NR_ZONE_EVENTS
 };
 

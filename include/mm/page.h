@@ -36,6 +36,7 @@ enum block_type { BLOCK_UNMOVABLE, BLOCK_MOVABLE, NR_BLOCK_TYPES };
  *   ALLOCATED - heads a block that somebody has
  *   TAIL ------ inside a block that another page heads
  *   PCP ------- heads a block on a CPU's own list of free pages
+ *   CAPTURED -- heads a block that a claim has: mm/claim.c
  *
  * RAM starts as TAIL. What memblock has reserved becomes RESERVED and stays so; the rest is
  * donated to the buddy allocator block by block:
@@ -47,6 +48,9 @@ enum block_type { BLOCK_UNMOVABLE, BLOCK_MOVABLE, NR_BLOCK_TYPES };
  *	FREE       --> PCP         taken by a CPU in advance (TAIL, where a block is cut up)
  *	PCP       <--> ALLOCATED   handed out and given back by that CPU, without the zone's lock
  *	PCP        --> FREE        flushed (or TAIL, if it merges upward)
+ *	FREE, PCP, ALLOCATED --> CAPTURED   in a claimed block: taken, flushed, given back
+ *	CAPTURED   --> FREE        the claim ends (or TAIL, if it merges upward)
+ *	CAPTURED   --> ALLOCATED   the claim is complete (TAIL: all heads but the first)
  */
 enum page_state {
 	PAGE_HOLE,
@@ -55,13 +59,14 @@ enum page_state {
 	PAGE_ALLOCATED,
 	PAGE_TAIL,
 	PAGE_PCP,
+	PAGE_CAPTURED,
 	NR_PAGE_STATES
 };
 
 /*
  * Invariants (check: PAGE-*):
  *   PAGE-1  nid and zone are those of the zone whose span holds the frame (HOLE: any)
- *   PAGE-2  a head (FREE, ALLOCATED, PCP) has order <= MAX_ORDER and a frame number that is
+ *   PAGE-2  a head (FREE, ALLOCATED, PCP, CAPTURED) has order <= MAX_ORDER and a frame number that is
  *           a multiple of 1 << order; the other pages of its block are TAIL
  *   PAGE-3  every TAIL is inside the block of exactly one head: executed by BUDDY-6, whose walk
  *           from head to head meets no TAIL
@@ -76,13 +81,13 @@ enum page_state {
 struct page {
 	union {
 		struct {
-			u8 state; /* enum page_state */
+			u8 state;     /* enum page_state */
 			u8 order : 4; /* of the block that this page heads; stale in any other state */
 			u8 marks : 4; /* PAGE_MARK_*, of an ALLOCATED head; else 0 */
 			u8 nid;
-			u8 zone;             /* enum zone_type */
-			u8 list;             /* ALLOCATED, PCP: PAGE_LIST(), for whom it was taken */
-			u8 pageblock_type;   /* enum block_type; under the zone's lock */
+			u8 zone;           /* enum zone_type */
+			u8 list;           /* ALLOCATED, PCP: PAGE_LIST(), for whom it was taken */
+			u8 pageblock_type; /* enum block_type; under the zone's lock */
 			u8 pageblock_shared; /* has RAM of two nodes; constant after boot */
 			u8 unused;
 		};
@@ -121,11 +126,14 @@ static inline void page_set_mark(struct page *page, u32 mark)
 
 static inline bool page_state_is_head(u8 state)
 {
-	return state == PAGE_FREE || state == PAGE_ALLOCATED || state == PAGE_PCP;
+	return state == PAGE_FREE || state == PAGE_ALLOCATED || state == PAGE_PCP ||
+	       state == PAGE_CAPTURED;
 }
 
 /* As one word, little-endian and without marks: what the hot paths compare, store and look up by. */
 #define PAGE_HEAD(state, order) ((u16)((state) | (order) << 8))
+#define PAGE_HEAD_ORDER(head)   ((head) >> 8 & 0xf)
+#define PAGE_HEAD_MARKS(head)   ((head) >> PAGE_MARKS_SHIFT)
 #define PAGE_PLACE(zone, nid)   ((u16)((nid) | (zone) << 8))
 #define PAGE_BLOCK(state, order, zone, nid) \
 	(PAGE_HEAD(state, order) | (u32)PAGE_PLACE(zone, nid) << 16)

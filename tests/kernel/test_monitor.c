@@ -140,7 +140,9 @@ static void reports_run(struct ktest *t)
 {
 	u64 before = printk_stats().bytes;
 
-	EXPECT_EQ(t, monitor_run("numa; meminfo; buddyinfo; pagetypeinfo; zoneinfo; memblock; policy; options"),
+	EXPECT_EQ(t,
+		  monitor_run("numa; meminfo; buddyinfo; pagetypeinfo; zoneinfo; memblock; policy; "
+			      "options"),
 		  0);
 	EXPECT(t, printk_stats().bytes > before + 1000);
 }

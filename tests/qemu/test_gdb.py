@@ -25,7 +25,7 @@ MANY = topology.Topology("many", "64 nodes of 16 MiB, which is all the kernel kn
                          nodes=[topology.Node("16M", "0")] + [topology.Node("16M")] * 63)
 COMMANDS = ["hw-boot", "hw-zones", "hw-nodes", "hw-buddy", "hw-page", "hw-memblock", "hw-list",
             "hw-attach"]
-LIST = "node_data[1]->zones[1].free_area[1][10].list"  # has entries on the default machine
+LIST = "node_data[1]->zones[1].free[1].area[10].list"  # has entries on the default machine
 
 
 def run_gdb(elf, workdir, commands, *before):
@@ -418,10 +418,10 @@ def test_broken_figures_are_reported(start):
     machine.boot()
     zone, page = "node_data[1]->zones[1]", "((struct page *)((char *)$link - 8))"
     texts = machine.gdb(
-        f"set var $link = {zone}.free_area[1][10].list.next",
-        f"set var {zone}.free_area[1][10].nr_free++", "hw-buddy",
-        f"set var {zone}.free_area[1][10].nr_free--", f"set var {zone}.type_orders[1] ^= 1024",
-        "hw-buddy", f"set var {zone}.type_orders[1] ^= 1024", f"set var {page}->state = 77",
+        f"set var $link = {zone}.free[1].area[10].list.next",
+        f"set var {zone}.free[1].area[10].nr_free++", "hw-buddy",
+        f"set var {zone}.free[1].area[10].nr_free--", f"set var {zone}.free[1].orders ^= 1024",
+        "hw-buddy", f"set var {zone}.free[1].orders ^= 1024", f"set var {page}->state = 77",
         "hw-buddy", "hw-buddy 1 DMA32 10", "hw-page $link", f"p *{page}",
         f"set var {page}->state = PAGE_FREE", f"set var {page}->order = 15", "hw-page $link",
         f"set var {page}->order = 10", "set var $node = node_data[0]",

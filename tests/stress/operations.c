@@ -189,6 +189,8 @@ static gfp_t random_gfp(struct stress_random *r, u32 order)
 
 	if (stress_below(r, 8) == 0)
 		gfp |= __GFP_THISNODE;
+	if (stress_below(r, 2) == 0)
+		gfp |= __GFP_MOVABLE;
 	if (order <= 3 && stress_below(r, 8) == 0)
 		gfp |= __GFP_ZERO;
 	return gfp;
@@ -264,6 +266,40 @@ static void close_for_a_while(struct worker *w)
 	w->actor.count[STRESS_CLOSES]++;
 }
 
+/* Around a block that somebody has: what is free of it now, and what is freed until it ends. */
+static void begin_claim(struct worker *w)
+{
+	struct actor *a = &w->actor;
+	const struct page *page;
+	pfn_t pfn;
+
+	if (w->nr_held == 0)
+		return;
+	page = w->held[stress_below(&a->random, w->nr_held)].page;
+	w->claim_order = 4 + stress_below(&a->random, 6);
+	pfn = ALIGN_DOWN(page_to_pfn(page), (pfn_t)1 << w->claim_order);
+	if (claim_begin(page_zone(page), pfn, w->claim_order, &w->claim) == 0)
+		a->count[STRESS_CLAIMS]++;
+}
+
+static void end_claim(struct worker *w)
+{
+	struct actor *a = &w->actor;
+	struct stress_block block = {.order = w->claim_order};
+
+	if (!w->claim.zone)
+		return;
+	block.page = claim_take(&w->claim, BLOCK_UNMOVABLE);
+	if (!block.page) {
+		claim_end(&w->claim);
+		return;
+	}
+	block.serial = ((u64)a->id << STRESS_OWNER_SHIFT) + ++a->nr_serials;
+	check_place(a, &block, NUMA_NO_NODE, 0);
+	stress_write(&block);
+	release(a, &block, STRESS_GATHERED);
+}
+
 /* In turn, and not drawn, so that a short run has them all. */
 static void do_something_rare(struct worker *w, u32 kind)
 {
@@ -285,6 +321,10 @@ static void do_something_rare(struct worker *w, u32 kind)
 	case 3:
 		if (a->id == 0)
 			close_for_a_while(w);
+		break;
+	case 4:
+		end_claim(w);
+		begin_claim(w);
 		break;
 	default:
 		if (w->nr_held > 0)
@@ -323,6 +363,7 @@ void stress_operate(struct worker *w, u32 number)
 
 void stress_free_all(struct worker *w)
 {
+	end_claim(w);
 	while (w->nr_held > 0)
 		free_one(w);
 }

@@ -36,6 +36,8 @@ enum stress_count {
 	STRESS_DRAINS,    /* of all CPUs' lists, on demand */
 	STRESS_CLOSES,    /* the lists closed, and opened again */
 	STRESS_SLEEPS,    /**/
+	STRESS_CLAIMS,    /* blocks that a thread began to gather */
+	STRESS_GATHERED,  /* of them complete, written, verified and freed */
 	STRESS_VERIFIED,  /* pages looked at in their first and last words */
 	STRESS_READ,      /* pages of them read as a whole */
 	STRESS_IRQS,      /* interrupts that took part */

@@ -99,9 +99,9 @@ static void expect_all_invariants(struct ktest *t)
 static void expect_that_it_happened(struct ktest *t, const struct stress *s)
 {
 	static const enum stress_count all[] = {
-		STRESS_ALLOCS, STRESS_FREES,  STRESS_HANDED,     STRESS_COLLECTED,
-		STRESS_DRAINS, STRESS_CLOSES, STRESS_SLEEPS,     STRESS_VERIFIED,
-		STRESS_READ,   STRESS_IRQS,   STRESS_IRQ_ALLOCS, STRESS_IRQ_FREES};
+		STRESS_ALLOCS, STRESS_FREES,      STRESS_HANDED,   STRESS_COLLECTED, STRESS_DRAINS,
+		STRESS_CLOSES, STRESS_SLEEPS,     STRESS_VERIFIED, STRESS_READ,      STRESS_CLAIMS,
+		STRESS_IRQS,   STRESS_IRQ_ALLOCS, STRESS_IRQ_FREES};
 
 	for (u32 i = 0; i < ARRAY_SIZE(all); i++)
 		EXPECT_MSG(t, stress_counted(s, all[i]) > 0, "no %s", stress_count_name(all[i]));
@@ -109,6 +109,9 @@ static void expect_that_it_happened(struct ktest *t, const struct stress *s)
 	EXPECT(t, happened(PCP_FLUSH) > 0);
 	EXPECT(t, happened(PCP_DRAINED) > 0);
 	EXPECT(t, happened(ZONE_SPLIT) > 0);
+	EXPECT(t, happened(CLAIM_CAPTURED_PAGES) > 0);
+	EXPECT_EQ(t, happened(CLAIM_BEGUN), stress_counted(s, STRESS_CLAIMS));
+	EXPECT_EQ(t, happened(CLAIM_COMPLETED), stress_counted(s, STRESS_GATHERED));
 	EXPECT(t, happened(ZONE_MERGE) > 0);
 	/* Each block was freed by somebody, once. */
 	EXPECT_EQ(t, stress_counted(s, STRESS_ALLOCS) + stress_counted(s, STRESS_IRQ_ALLOCS),
@@ -121,11 +124,13 @@ static void note(struct ktest *t, const struct stress *s, u64 seed)
 {
 	ktest_note(t,
 		   "seed %llu: %llu allocs, %llu refused, %llu handed over, %llu drains, "
-		   "%llu pages verified, %llu interrupts",
+		   "%llu claims, %llu complete, %llu pages verified, %llu interrupts",
 		   (unsigned long long)seed, (unsigned long long)stress_counted(s, STRESS_ALLOCS),
 		   (unsigned long long)stress_counted(s, STRESS_REFUSED),
 		   (unsigned long long)stress_counted(s, STRESS_HANDED),
 		   (unsigned long long)stress_counted(s, STRESS_DRAINS),
+		   (unsigned long long)stress_counted(s, STRESS_CLAIMS),
+		   (unsigned long long)stress_counted(s, STRESS_GATHERED),
 		   (unsigned long long)stress_counted(s, STRESS_VERIFIED),
 		   (unsigned long long)stress_counted(s, STRESS_IRQS));
 	ktest_note(t, "zone locks waited for %llu times, lists found busy %llu times",

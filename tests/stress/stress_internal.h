@@ -6,6 +6,7 @@
 #include <mm/os_task.h>
 #include <mm/page.h>
 
+#include "../../mm/claim.h"
 #include "stress.h"
 
 /* xorshift64*: never zero. */
@@ -78,6 +79,8 @@ struct actor {
 struct worker {
 	struct actor actor;
 	struct os_thread *thread;
+	struct claim_ticket claim; /* of the block that it gathers; none: all zero */
+	u32 claim_order;
 	u32 nr_held;
 	struct stress_block held[STRESS_MAX_HELD];
 };

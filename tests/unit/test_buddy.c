@@ -66,7 +66,7 @@ static void give(struct zone *zone, struct page *page, unsigned int order)
 static void take_scraps(struct zone *zone)
 {
 	for (unsigned int order = 0; order < MAX_ORDER; order++) {
-		while (zone->free_area[BLOCK_MOVABLE][order].nr_free)
+		while (zone->free[BLOCK_MOVABLE].area[order].nr_free)
 			take(zone, order);
 	}
 }
@@ -116,13 +116,13 @@ static void merges_back(struct ktest *t)
 
 	give(zone, pfn_to_page(base + 1), 0);
 	give(zone, pfn_to_page(base + 2), 0);
-	EXPECT_EQ(t, zone->free_area[BLOCK_MOVABLE][0].nr_free, 2);
+	EXPECT_EQ(t, zone->free[BLOCK_MOVABLE].area[0].nr_free, 2);
 	EXPECT_EQ(t, zone->events[ZONE_MERGE] - merges, 0);
 	expect_check_clean(t);
 
 	give(zone, pfn_to_page(base + 0), 0);
 	EXPECT_EQ(t, zone->events[ZONE_MERGE] - merges, 1);
-	EXPECT_EQ(t, zone->free_area[BLOCK_MOVABLE][1].nr_free, 1);
+	EXPECT_EQ(t, zone->free[BLOCK_MOVABLE].area[1].nr_free, 1);
 	EXPECT_EQ(t, pfn_to_page(base)->order, 1);
 	EXPECT_EQ(t, pfn_to_page(base + 1)->state, PAGE_TAIL);
 	expect_check_clean(t);
@@ -162,7 +162,7 @@ static void an_empty_zone_gives_nothing(struct ktest *t)
 	for (unsigned int order = 0; order <= MAX_ORDER; order++)
 		EXPECT(t, take(zone, order) == NULL);
 	EXPECT_EQ(t, zone->nr_free_pages, 0);
-	EXPECT_EQ(t, zone->nonempty_orders, 0);
+	EXPECT_EQ(t, zone_free_orders(zone), 0);
 	expect_check_clean(t);
 }
 

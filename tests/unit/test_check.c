@@ -9,6 +9,7 @@
 #include <mm/memblock.h>
 #include <mm/page_alloc.h>
 
+#include "mm/claim.h"
 #include "mm/memblock_internal.h"
 #include "mm/pcp.h"
 #include "mm/trace_ring.h"
@@ -30,7 +31,8 @@ static struct zone *boot_zone(struct ktest *t)
 
 static struct page *first_free(struct zone *zone, u32 order)
 {
-	return list_first_entry(&zone->free_area[BLOCK_MOVABLE][order].list, struct page, free_link);
+	return list_first_entry(&zone->free[BLOCK_MOVABLE].area[order].list, struct page,
+				free_link);
 }
 
 /* The invariants' data is constant to everyone else. */
@@ -155,7 +157,7 @@ static void buddy_1(struct ktest *t)
 
 static void buddy_2(struct ktest *t)
 {
-	boot_zone(t)->free_area[BLOCK_MOVABLE][MAX_ORDER].nr_free--;
+	boot_zone(t)->free[BLOCK_MOVABLE].area[MAX_ORDER].nr_free--;
 	expect_check_finds(t, "BUDDY-2");
 }
 
@@ -203,14 +205,14 @@ static void buddy_3(struct ktest *t)
 
 	/* Two halves listed instead of the whole. */
 	list_del(&page->free_link);
-	zone->free_area[BLOCK_MOVABLE][MAX_ORDER].nr_free--;
+	zone->free[BLOCK_MOVABLE].area[MAX_ORDER].nr_free--;
 	for (u32 half = 0; half < 2; half++) {
 		page[half * 512].state = PAGE_FREE;
 		page[half * 512].order = 9;
-		list_add(&page[half * 512].free_link, &zone->free_area[BLOCK_MOVABLE][9].list);
-		zone->free_area[BLOCK_MOVABLE][9].nr_free++;
+		list_add(&page[half * 512].free_link, &zone->free[BLOCK_MOVABLE].area[9].list);
+		zone->free[BLOCK_MOVABLE].area[9].nr_free++;
 	}
-	zone->nonempty_orders |= 1u << 9;
+	zone->free[BLOCK_MOVABLE].orders |= 1u << 9;
 	expect_check_finds(t, "BUDDY-3");
 }
 
@@ -222,7 +224,7 @@ static void buddy_4(struct ktest *t)
 
 static void buddy_5(struct ktest *t)
 {
-	boot_zone(t)->nonempty_orders &= ~(1u << MAX_ORDER);
+	boot_zone(t)->free[BLOCK_MOVABLE].orders &= ~(1u << MAX_ORDER);
 	expect_check_finds(t, "BUDDY-5");
 }
 
@@ -367,6 +369,44 @@ static void btype_3(struct ktest *t)
 	expect_check_finds(t, "BTYPE-3");
 }
 
+static void claim_1(struct ktest *t)
+{
+	struct zone *zone = boot_zone(t);
+	u64 word = claim_word(zone->start_pfn + 1024, 9);
+
+	zone->claim[2].word = word;
+	expect_check_finds(t, "CLAIM-1"); /* not counted */
+	zone->nr_claims = 1;
+	zone->claim[2].word = word + (1 << 8);
+	expect_check_finds(t, "CLAIM-1"); /* not aligned */
+	zone->claim[2].word = claim_word(zone->start_pfn + 1024, PCP_MAX_ORDER);
+	expect_check_finds(t, "CLAIM-1");
+	zone->nr_claims = 2;
+	zone->claim[2].word = word;
+	zone->claim[0].word = claim_word(zone->start_pfn + 1024, 10);
+	expect_check_finds(t, "CLAIM-1"); /* not apart */
+}
+
+static void claim_2(struct ktest *t)
+{
+	struct zone *zone = boot_zone(t);
+
+	/* All of it is free, and stays so. */
+	zone->claim[0].word = claim_word(page_to_pfn(first_free(zone, MAX_ORDER)), MAX_ORDER);
+	zone->nr_claims = 1;
+	expect_check_finds(t, "CLAIM-2");
+}
+
+static void claim_3(struct ktest *t)
+{
+	struct page *page;
+
+	boot_zone(t);
+	page = alloc_pages_node(1, GFP_KERNEL, 3);
+	page->state = PAGE_CAPTURED;
+	expect_check_finds(t, "CLAIM-3");
+}
+
 #define RING               8
 #define SEQUENCE_AND_PLACE 5 /* the word of a record that has them */
 
@@ -455,6 +495,9 @@ static const struct ktest_case cases[] = {
 	KTEST(btype_1),
 	KTEST(btype_2),
 	KTEST(btype_3),
+	KTEST(claim_1),
+	KTEST(claim_2),
+	KTEST(claim_3),
 	KTEST(trace_1),
 	KTEST(trace_2),
 	KTEST(trace_2_event),

@@ -30,7 +30,7 @@ static struct zone plain_zone(u64 free, u32 orders)
 
 	memset(&zone, 0, sizeof(zone));
 	zone.nr_free_pages = free;
-	zone.nonempty_orders = orders;
+	zone.free[BLOCK_MOVABLE].orders = orders;
 	return zone;
 }
 
@@ -86,9 +86,9 @@ static void a_block_of_the_order_must_exist(struct ktest *t)
 	for (u32 order = 4; order <= MAX_ORDER; order++)
 		EXPECT(t, !zone_watermark_ok(&zone, order, 10, ZONE_NORMAL, 0));
 	/* A larger one will do, order 0 needs none. */
-	zone.nonempty_orders = 1u << 7;
+	zone.free[BLOCK_MOVABLE].orders = 1u << 7;
 	EXPECT(t, zone_watermark_ok(&zone, 5, 10, ZONE_NORMAL, 0));
-	zone.nonempty_orders = 0;
+	zone.free[BLOCK_MOVABLE].orders = 0;
 	EXPECT(t, zone_watermark_ok(&zone, 0, 10, ZONE_NORMAL, 0));
 }
 

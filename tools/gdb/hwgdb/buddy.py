@@ -19,8 +19,8 @@ def type_name(block_type):
 
 def areas(zone):
     """(type, order, free area) of each list of the zone."""
-    for block_type, orders in enumerate(elements(zone["free_area"])):
-        for order, area in enumerate(elements(orders)):
+    for block_type, lists in enumerate(elements(zone["free"])):
+        for order, area in enumerate(elements(lists["area"])):
             yield block_type, order, area
 
 
@@ -69,8 +69,8 @@ def faults_of(zone):
             continue
         elif len(walk.entries) != counted:
             yield f"{where}: nr_free is {counted}, its list has {len(walk.entries)} (BUDDY-2)"
-        if bool(int(zone["type_orders"][block_type]) >> order & 1) != bool(counted):
-            yield f"{where}: its bit of type_orders is wrong (BUDDY-5)"
+        if bool(int(zone["free"][block_type]["orders"]) >> order & 1) != bool(counted):
+            yield f"{where}: its bit in orders is wrong (BUDDY-5)"
         for page in blocks:
             fault = fault_of(zone, order, page)
             if fault:

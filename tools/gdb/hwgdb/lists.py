@@ -132,7 +132,7 @@ holds, MEMBER its link. A list that is broken is followed up to where it is,
 and what is wrong there is said. `set hw-limit` bounds the walk.
 
 Example, the free blocks of 8 pages in node 0's second zone:
-  hw-list node_data[0]->zones[1].free_area[1][3].list struct page free_link"""
+  hw-list node_data[0]->zones[1].free[1].area[3].list struct page free_link"""
 
     name = "hw-list"
 

@@ -33,8 +33,8 @@ def is_head(page):
 
 def max_order():
     """From the array that has an entry for each."""
-    orders = next(f for f in lookup_type("struct zone").fields() if f.name == "free_area")
-    return orders.type.target().range()[1]
+    orders = next(f for f in lookup_type("struct free_lists").fields() if f.name == "area")
+    return orders.type.range()[1]
 
 
 def pfn_of_page(address):
