@@ -64,6 +64,15 @@ const char *complete_top(u32 word, u32 i);
 int command_trace(int argc, char **argv);
 const char *complete_trace(u32 word, u32 i);
 
+/* policy_command.c */
+int command_mempolicy(int argc, char **argv);
+const char *complete_mempolicy(u32 word, u32 i);
+int command_cpuset(int argc, char **argv);
+const char *complete_cpuset(u32 word, u32 i);
+struct mempolicy;
+/* "bind:0,2"; NULL: "local". */
+void mempolicy_format(const struct mempolicy *policy, char *buf, size_t size);
+
 /* fault_command.c */
 int command_fault(int argc, char **argv);
 const char *complete_fault(u32 word, u32 i);

@@ -9,35 +9,13 @@
 #include <base/format.h>
 #include <base/string.h>
 #include <kernel/monitor.h>
+#include <kernel/node_list.h>
 #include <mm/explain.h>
 #include <mm/page_alloc.h>
 
 #include "commands.h"
 
 #define LIST_BYTES 96
-
-/* "0-3,7"; what does not fit ends in "...". */
-static void format_nodes(nodemask_t nodes, char *buf, size_t size)
-{
-	int first = NUMA_NO_NODE;
-	size_t at = 0;
-
-	buf[0] = '\0';
-	for (int nid = 0; nid <= MAX_NUMNODES && at < size; nid++) {
-		bool in = nid < MAX_NUMNODES && node_isset(nid, nodes);
-
-		if (in && first == NUMA_NO_NODE)
-			first = nid;
-		if (in || first == NUMA_NO_NODE)
-			continue;
-		at += (size_t)snprintf(buf + at, size - at, "%s%d", at ? "," : "", first);
-		if (nid - 1 > first && at < size)
-			at += (size_t)snprintf(buf + at, size - at, "-%d", nid - 1);
-		first = NUMA_NO_NODE;
-	}
-	if (at >= size)
-		memcpy(buf + size - 4, "...", 4);
-}
 
 static const char *const hit_answers[] = {
 	[HIT_TAKE] = "yes",
@@ -60,7 +38,7 @@ static void say_begin(struct alloc_recorder *recorder, const struct explanation 
 	(void)recorder;
 	if (so_far->refused)
 		return;
-	format_nodes(so_far->permit.nodes & node_memory_mask(), nodes, sizeof(nodes));
+	node_list_format(so_far->permit.nodes & node_memory_mask(), nodes, sizeof(nodes));
 	kprintf("class %s, from node %d, may use node%s %s; %s; %s\n",
 		zone_type_name(so_far->request_class), so_far->permit.preferred_nid,
 		strchr(nodes, ',') || strchr(nodes, '-') ? "s" : "", nodes,

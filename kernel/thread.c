@@ -19,13 +19,13 @@
  */
 #include <arch/irq.h>
 #include <base/assert.h>
+#include <base/errno.h>
 #include <base/format.h>
 #include <base/string.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <mm/fault_inject.h>
 #include <mm/mempolicy.h>
-#include <mm/os.h>
 #include <mm/page_alloc.h>
 #include <x86/machine.h>
 #include <x86/paging.h>
@@ -427,6 +427,9 @@ static void describe(const struct thread *thread, struct thread_info *out)
 		.ran_ns = arch_timestamp_to_ns(ticks),
 		.wait_site = thread->wait_site,
 		.deadline_ns = thread->deadline_ns,
+		/* Relaxed: the mask is a word, the policy constant. */
+		.mems_allowed = load_relaxed(&thread->task.mems_allowed),
+		.mempolicy = load_relaxed(&thread->task.mempolicy),
 	};
 	memcpy(out->name, thread->name, sizeof(out->name));
 	spin_unlock_irqrestore(&rq->lock, flags);
@@ -444,6 +447,20 @@ bool thread_describe(u32 i, struct thread_info *out)
 		describe(thread, out);
 	threads_unlock();
 	return thread != NULL;
+}
+
+int thread_set_mems_allowed(u32 id, nodemask_t nodes)
+{
+	struct thread *thread;
+	int err = -ENOENT;
+
+	spin_lock(&all_lock);
+	list_for_each_entry(thread, &all, all_link) {
+		if (thread->id == id)
+			err = task_set_mems_allowed(&thread->task, nodes);
+	}
+	spin_unlock(&all_lock);
+	return err;
 }
 
 bool thread_mark_fault_rule(u32 id, u32 rule)

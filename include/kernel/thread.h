@@ -77,9 +77,13 @@ struct thread_info {
 	u64 runs, ran_ns;    /* times switched to, time on the CPU */
 	uintptr_t wait_site; /* SLEEPING: who called os_wait() */
 	u64 deadline_ns;     /* SLEEPING: when it wakes by itself, since entry; 0: never */
+	nodemask_t mems_allowed;
+	const struct mempolicy *mempolicy; /* NULL: none */
 };
 /* The i-th thread, by id; false past the end. Not in an interrupt. */
 bool thread_describe(u32 i, struct thread_info *out);
+/* The cpuset of the thread of that id: 0, -ENOENT: there is none, or as task_set_mems_allowed(). Any thread. */
+int thread_set_mems_allowed(u32 id, nodemask_t nodes);
 /* Marks the thread of that id for a rule of fault injection; false: there is none. Any thread. */
 bool thread_mark_fault_rule(u32 id, u32 rule);
 const char *thread_state_name(enum thread_state state);
