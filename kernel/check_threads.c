@@ -118,6 +118,24 @@ static void check_canaries(struct check_run *run, u32 cpu, struct run_queue *rq)
 	}
 }
 
+/*
+ * While somebody changes the cpuset the word may be of either; so the one who runs is passed over then.
+ * The other way round, a word that is set for nothing, costs only time.
+ */
+static void check_limits(struct check_run *run, u32 cpu, struct run_queue *rq)
+{
+	const struct os_task *task = &rq->current->task;
+	nodemask_t memory = node_memory_mask(),
+		   left_out = memory & ~load_relaxed(&task->mems_allowed);
+
+	/* Relaxed: words that others may be writing; what they come to is settled under the lock. */
+	if (!left_out || load_relaxed(&task->mems_changing))
+		return;
+	if (!load_relaxed(&task->limited) || !load_relaxed(&cpu_area(cpu)->limited))
+		check_broken(run, "CPU %u: '%s' may not use nodes 0x%llx, and its hit path is open",
+			     cpu, rq->current->name, (unsigned long long)left_out);
+}
+
 static void check_all_queues(struct check_run *run)
 {
 	for_each_run_queue(run, check_queue);
@@ -138,6 +156,11 @@ static void check_all_canaries(struct check_run *run)
 	for_each_run_queue(run, check_canaries);
 }
 
+static void check_all_limits(struct check_run *run)
+{
+	for_each_run_queue(run, check_limits);
+}
+
 const struct kernel_invariant thread_invariants[] = {
 	{"THREAD-1", "a runnable thread is on its CPU's queue once, any other on none",
 	 check_all_queues},
@@ -146,5 +169,7 @@ const struct kernel_invariant thread_invariants[] = {
 	{"THREAD-3", "who sleeps with a deadline is in its CPU's list, the earliest first",
 	 check_all_sleepers},
 	{"THREAD-4", "the word at the lower end of each thread's stack stands", check_all_canaries},
+	{"THREAD-5", "the hit path is closed to a running thread whose cpuset leaves out memory",
+	 check_all_limits},
 	{NULL, NULL, NULL},
 };

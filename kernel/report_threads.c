@@ -2,7 +2,6 @@
  * Threads: who there is, where, and what he waits for.
  */
 #include <base/format.h>
-#include <base/string.h>
 #include <kernel/node_list.h>
 #include <kernel/thread.h>
 #include <mm/os.h>
@@ -31,40 +30,35 @@ static void format_wait(const struct thread_info *thread, char *buf, size_t size
 						      : 0));
 }
 
-/* "all", "0-1", "all bind:0": its nodes, and its policy if it has one. */
-static void format_memory(const struct thread_info *thread, char *buf, size_t size)
+/* " [nodes 0-1, bind:0]" of who has limits: its nodes, and its policy if it has one. */
+static void format_limits(const struct thread_info *thread, char *buf, size_t size)
 {
 	nodemask_t memory = node_memory_mask(), nodes = thread->mems_allowed & memory;
-	char policy[32];
-	size_t at;
+	char list[32], policy[32];
 
-	if (nodes == memory)
-		snprintf(buf, size, "all");
-	else
-		node_list_format(nodes, buf, size);
-	at = strlen(buf);
-	if (!thread->mempolicy)
+	buf[0] = '\0';
+	if (nodes == memory && !thread->mempolicy)
 		return;
+	node_list_format(nodes, list, sizeof(list));
 	mempolicy_format(thread->mempolicy, policy, sizeof(policy));
-	snprintf(buf + at, size - at, " %s", policy);
+	snprintf(buf, size, " [nodes %s, %s]", list, policy);
 }
 
 int command_threads(int argc, char **argv)
 {
 	struct thread_info thread;
-	char wait[96], memory[48];
+	char wait[96], limits[80];
 
 	if (argc != 1)
 		return command_usage(argc, argv, 1);
-	kprintf("  id  cpu  state           runs     ran ms  name              memory        waits "
-		"in\n");
+	kprintf("  id  cpu  state           runs     ran ms  name              waits in\n");
 	for (u32 i = 0; thread_describe(i, &thread); i++) {
 		format_wait(&thread, wait, sizeof(wait));
-		format_memory(&thread, memory, sizeof(memory));
-		kprintf("%4u  %3u  %-8s  %10llu  %9llu  %-16.16s  %-12s  %s\n", thread.id,
-			thread.cpu, thread.idle ? "idle" : thread_state_name(thread.state),
+		format_limits(&thread, limits, sizeof(limits));
+		kprintf("%4u  %3u  %-8s  %10llu  %9llu  %-16.16s  %s%s\n", thread.id, thread.cpu,
+			thread.idle ? "idle" : thread_state_name(thread.state),
 			(unsigned long long)thread.runs,
-			(unsigned long long)(thread.ran_ns / NS_PER_MS), thread.name, memory, wait);
+			(unsigned long long)(thread.ran_ns / NS_PER_MS), thread.name, wait, limits);
 	}
 	kprintf("%u spare stack%s\n", threads_nr_spares(), plural(threads_nr_spares()));
 	return 0;

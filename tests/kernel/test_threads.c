@@ -375,6 +375,12 @@ static void check_finds_broken_threads(struct ktest *t)
 	*thread->canary ^= 1;
 	EXPECT(t, check_says("THREAD-4"));
 	*thread->canary ^= 1;
+	if (node_memory_mask() != NODE_BIT(0)) {
+		os_current()->mems_allowed =
+			NODE_BIT(0); /* behind the back of who keeps the word */
+		EXPECT(t, check_says("THREAD-5"));
+		os_current()->mems_allowed = ~(nodemask_t)0;
+	}
 	EXPECT(t, kernel_check(&report));
 	complete(&flag.go);
 	thread_join(thread);
