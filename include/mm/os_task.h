@@ -26,9 +26,9 @@ struct os_task {
 	nodemask_t mems_allowed;           /* its cpuset: one word, written by any task */
 	u32 mems_generation;               /* atomic: counts the changes of the cpuset */
 	const struct mempolicy *mempolicy; /* its own; NULL: local */
-	u32 interleave_from;               /* its own: the next interleaved request looks from here */
-	u32 fault_rule;                    /* atomic, relaxed: whose mark it has; fault_inject.h */
-	bool limited;                      /* any of these is not as a new task has it */
+	u32 interleave_from; /* its own: the next interleaved request looks from here */
+	u32 fault_rule;      /* atomic, relaxed: whose mark it has; fault_inject.h */
+	bool limited;        /* any of these is not as a new task has it */
 };
 
 /* The task of the running thread; in an interrupt that of the interrupted one. Never NULL. */
