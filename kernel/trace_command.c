@@ -84,7 +84,8 @@ static void print_record(const struct trace_record *r)
 		print_caller(r);
 		break;
 	case TRACE_FAULT_INJECTED:
-		kprintf(" rule %llu request %llu order %u", (unsigned long long)r->id, arg, r->order);
+		kprintf(" rule %llu request %llu order %u", (unsigned long long)r->id, arg,
+			r->order);
 		print_caller(r);
 		break;
 	case TRACE_LOST:

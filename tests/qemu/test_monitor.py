@@ -263,7 +263,8 @@ def test_tab_lists(terminal):
     for line, listed in [("", ["numa", "poweroff"]), ("alloc gfp=", ["GFP_KERNEL", "__GFP_ZERO"]),
                          ("crash ", ["double_free"]), ("free ", ["0", "all"]),
                          ("help z", None), ("test m", ["map", "memory_map", "monitor"]),
-                         ("map by=", ["state", "zone"])]:  # fmt: skip
+                         ("map by=", ["state", "zone"]), ("fault ", ["off", "set", "show"]),
+                         ("fault set nth=1 ", ["nth=", "site=", "task=", "times="])]:  # fmt: skip
         before = len(terminal.lines)
         if listed is None:
             terminal.type(line + "\t", "hw> help zoneinfo")

@@ -10,6 +10,7 @@
 #include <mm/fault_inject.h>
 #include <mm/inspect.h>
 #include <mm/page_alloc.h>
+#include <mm/trace.h>
 #include <mm/vmstat.h>
 
 #include "../stress/stress.h"
@@ -100,32 +101,44 @@ static void draws_follow_the_seed(struct ktest *t)
 		  ~(u64)0);
 }
 
-static void interrupt_asks(void *arg)
+/* A thread on a CPU: interrupts come on top of it. */
+struct marked {
+	int id;
+	u64 in_interrupt, in_thread; /* as which_fail() */
+};
+
+static void ask_as_both(void *arg)
 {
-	*(bool *)arg = one_fails(GFP_ATOMIC, 0);
+	struct marked *m = arg;
+
+	fault_rule_mark(os_current(), (u32)m->id);
+	host_in_interrupt = true;
+	m->in_interrupt = which_fail(4, GFP_ATOMIC, 0);
+	host_in_interrupt = false;
+	m->in_thread = which_fail(4, GFP_KERNEL, 0);
 }
 
 static void tasks_are_told_apart(struct ktest *t)
 {
 	struct fault_rule_state state;
-	bool failed = true;
-	int id;
+	struct marked m;
+	struct os_thread *thread;
 
 	host_machine_boot(&machine);
-	id = fault_rule_add(&(struct fault_rule){.of_tasks = true, .nth = 2});
+	m.id = fault_rule_add(&(struct fault_rule){.of_tasks = true, .nth = 2});
 	EXPECT_EQ(t, which_fail(4, GFP_KERNEL, 0), 0);
-	fault_rule_mark(os_current(), (u32)id);
-	host_in_interrupt = true; /* on this task, not of it */
-	interrupt_asks(&failed);
-	host_in_interrupt = false;
-	EXPECT(t, !failed);
-	EXPECT_EQ(t, which_fail(4, GFP_KERNEL, 0), 0x02);
-	ASSERT_TRUE(t, fault_rule_state((u32)id, &state));
+	thread = os_thread_start("marked", 0, ask_as_both, &m);
+	ASSERT_TRUE(t, thread != NULL);
+	os_thread_join(thread);
+	EXPECT_EQ(t, m.in_interrupt, 0);
+	EXPECT_EQ(t, m.in_thread, 0x02);
+	ASSERT_TRUE(t, fault_rule_state((u32)m.id, &state));
 	EXPECT_EQ(t, state.seen, 4);
 	EXPECT_EQ(t, state.failed, 1);
+	fault_rule_mark(os_current(), (u32)m.id);
 	/* The mark outlives the rule, and means nothing to the next. */
-	EXPECT(t, fault_rule_remove((u32)id));
-	EXPECT(t, fault_rule_add(&(struct fault_rule){.of_tasks = true}) > id);
+	EXPECT(t, fault_rule_remove((u32)m.id));
+	EXPECT(t, fault_rule_add(&(struct fault_rule){.of_tasks = true}) > m.id);
 	EXPECT_EQ(t, which_fail(4, GFP_KERNEL, 0), 0);
 	fault_rules_remove_all();
 }
@@ -244,6 +257,85 @@ static void bad_rules_are_refused(struct ktest *t)
 	EXPECT_EQ(t, which_fail(4, GFP_KERNEL, 0), 0);
 }
 
+/* --- Rules that come and go ------------------------------------------------------------------- */
+
+#define ROUNDS 60
+
+static u64 nr_none;                   /* atomic: requests that got nothing */
+static bool rules_rest, tracer_rests; /* atomic: those who close and open have ended */
+
+static void ask_for_some(u32 nr)
+{
+	while (nr-- > 0)
+		__atomic_fetch_add(&nr_none, one_fails(GFP_KERNEL, nr % 3), __ATOMIC_RELAXED);
+}
+
+static bool never(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+static void ask_on(void *arg)
+{
+	struct os_wait_queue nobody;
+
+	(void)arg;
+	os_wait_queue_init(&nobody, "nobody");
+	/* Bounded by who closes and opens, whose rounds are. Acquire: with what they did. */
+	while (!load_acquire(&rules_rest) || !load_acquire(&tracer_rests)) {
+		ask_for_some(10);
+		os_wait(&nobody, never, NULL, 100000); /* the CPU is the other's for a moment */
+	}
+}
+
+static void rules_come_and_go(void *arg)
+{
+	(void)arg;
+	for (u32 i = 0; i < ROUNDS; i++) {
+		int id = fault_rule_add(&(struct fault_rule){.interval = 3, .quiet = true});
+
+		ask_for_some(10);
+		fault_rule_remove((u32)id);
+	}
+	store_release(&rules_rest, true);
+}
+
+static void tracing_comes_and_goes(void *arg)
+{
+	(void)arg;
+	for (u32 i = 0; i < ROUNDS; i++) {
+		trace_switch(true);
+		ask_for_some(10);
+		trace_switch(false);
+	}
+	store_release(&tracer_rests, true);
+}
+
+/* Two that close and open the same hit paths, and two that use them: nothing stays closed or is lost. */
+static void closers_do_not_disturb_each_other(struct ktest *t)
+{
+	static void (*const bodies[])(void *) = {ask_on, ask_on, rules_come_and_go,
+						 tracing_comes_and_goes};
+	struct os_thread *thread[ARRAY_SIZE(bodies)];
+	struct zone *zone;
+
+	host_machine_boot(&machine);
+	for (u32 i = 0; i < ARRAY_SIZE(bodies); i++) {
+		thread[i] = os_thread_start("closer", i % 2, bodies[i], NULL);
+		ASSERT_TRUE(t, thread[i] != NULL);
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(bodies); i++)
+		os_thread_join(thread[i]);
+	EXPECT(t, load_relaxed(&nr_none) > 0);
+	EXPECT_EQ(t, vmstat_read(VMSTAT_FAULT_INJECTED), load_relaxed(&nr_none));
+	EXPECT(t, hit_paths_are_open());
+	zone = zone_find(0, ZONE_DMA32);
+	EXPECT(t, zone->fast_mark != ~(u64)0);
+	EXPECT(t, zone->pcp[0]->list[0].hit_limit > 0 && zone->pcp[1]->list[0].hit_limit > 0);
+	expect_check_clean(t);
+}
+
 /* --- The sweep ---------------------------------------------------------------------------------- */
 
 #define PARTS 5
@@ -351,6 +443,7 @@ static const struct ktest_case cases[] = {
 	KTEST(what_must_not_fail_does_not),
 	KTEST(hit_paths_are_closed_meanwhile),
 	KTEST(bad_rules_are_refused),
+	KTEST(closers_do_not_disturb_each_other),
 	KTEST(a_sweep_fails_each_in_turn),
 	KTEST(a_sweep_finds_what_is_wrong),
 	KTEST(stress_tables_are_swept),

@@ -54,6 +54,15 @@ static void return_addresses_are_the_callers(struct ktest *t)
 	EXPECT_STREQ(t, symbol, "0x0");
 }
 
+static void callers_are_called_by_name(struct ktest *t)
+{
+	EXPECT_STREQ(t, symbol_name_return(ksyms_base + 0x180), "alpha");
+	EXPECT_STREQ(t, symbol_name_return(ksyms_base + 0x181), "b");
+	EXPECT(t, symbol_name_return(ksyms_base + 0x100) == NULL);
+	EXPECT(t, symbol_name_return(ksyms_base + 0x1001) == NULL);
+	EXPECT(t, symbol_name_return(0) == NULL);
+}
+
 static void short_buffers_are_enough(struct ktest *t)
 {
 	char symbol[8];
@@ -66,6 +75,7 @@ static const struct ktest_case cases[] = {
 	KTEST(addresses_have_names),
 	KTEST(addresses_outside_are_digits),
 	KTEST(return_addresses_are_the_callers),
+	KTEST(callers_are_called_by_name),
 	KTEST(short_buffers_are_enough),
 };
 KTEST_SUITE(symbols, cases);

@@ -1,0 +1,57 @@
+"""`explain` at the prompt: what it says, what then happens, and what it refuses."""
+
+import re
+
+from hwlib import guest
+
+
+def said(outcome):
+    return outcome.output[outcome.output.index("order "):].replace("\r", "")
+
+
+def test_a_failure_is_explained_before_it_happens(boot):
+    fill = "; ".join(["alloc 10 gfp=GFP_DMA"] * 3)
+    outcome = boot("two", f'run="{fill}; explain 0 10 GFP_DMA|GFP_KERNEL; alloc 10 gfp=GFP_DMA"')
+    text = said(outcome)
+    steps = re.findall(r"^(\w+): ", text, re.MULTILINE)
+    assert [step for step in steps if step != "no memory"][:9] == [
+        "hit", "fast", "wake_kswapd", "min", "reclaim", "drain", "after_drain", "give_up",
+    ] or steps[:8] == ["hit", "fast", "wake_kswapd", "min", "reclaim", "drain", "after_drain",
+                       "give_up"]  # fmt: skip
+    sums = re.findall(r"node  0 DMA +(\d+) - 1023 <= (\d+) \+ 0: no: too few", text)
+    assert len(sums) == 3 and sums[1] == sums[2]
+    assert int(sums[0][1]) > int(sums[1][1])
+    assert "=> it fails" in text
+    assert f"free {sums[0][0]}, min {sums[1][1]}," in outcome.output
+    assert "no memory: order 10" in outcome.output
+
+
+def test_where_it_is_said_to_come_from_it_comes(boot):
+    outcome = boot("asymmetric", 'run="explain 1 3; alloc 3 node=1; explain any 0; alloc"')
+    assert outcome.code == guest.SUCCESS, outcome.reason
+    places = re.findall(r"=> node (\d+) (\w+), at step (\w+)", outcome.output)
+    taken = re.findall(r"order \d+, node (\d+), zone (\w+)", outcome.output)
+    assert len(places) == len(taken) == 2
+    assert [place[:2] for place in places] == taken
+
+
+def test_an_entitled_request_gets_a_page_of_the_reserve(boot):
+    blocks = "; ".join(f"alloc {order} gfp=GFP_DMA|__GFP_HIGH" for order in [10] * 3 + [8, 7, 5])
+    small = "; ".join(["alloc 0 gfp=GFP_DMA|__GFP_HIGH"] * 64)
+    ask = "GFP_DMA|__GFP_MEMALLOC"
+    outcome = boot("two", f'run="{blocks}; {small}; explain 0 0 {ask}; alloc gfp={ask}" loglevel=2')
+    text = outcome.output
+    end = text[text.index("order 0: 1 page; "):]
+    assert "entitled" in end
+    assert re.search(r"no_marks: entitled: every page there is", end)
+    assert re.search(r"=> node 0 DMA, at step no_marks; a page of the reserve, marked", end)
+    assert re.search(r"node 0, zone DMA, of the reserve", end)
+
+
+def test_bad_words_are_named(boot):
+    outcome = boot("two", 'run="explain; explain 9 0; explain 0 11; explain 0 0 foo; '
+                          'explain 0 0 GFP_ATOMIC|__GFP_NOFAIL; explain 0 0 GFP_KERNEL x"')
+    for line in ("usage: explain", "there is no node '9'", "'11' is no order",
+                 "'foo' is no gfp flag", "refused: __GFP_NOFAIL without __GFP_DIRECT_RECLAIM"):
+        assert line in outcome.output, line
+    assert outcome.output.count("usage: explain") == 2 or "too many" in outcome.output
