@@ -19,7 +19,8 @@
  * for nothing.
  *
  * The hit path asks none of this. It asks one word of its CPU, which says that the running task has no
- * limits (this_task_is_limited()); os_limits_changed() tells the kernel to set that word anew.
+ * limits (this_task_is_limited()); os_limits_changed() tells the kernel to set that word anew. While a
+ * cpuset changes the word is set, so a request that has seen the new one never gets by the old.
  *
  * No lock. PF_* flags and policy are the running task's own; interrupts do not look at them. The word
  * comes of all three, and two may set it at once: the task itself and who changes its cpuset. See
@@ -60,13 +61,14 @@ bool task_is_limited(const struct os_task *task)
 	nodemask_t memory = node_memory_mask();
 
 	return (load_relaxed(&task->flags) & PF_MEMALLOC) || load_relaxed(&task->mempolicy) ||
+	       load_relaxed(&task->mems_changing) ||
 	       (load_relaxed(&task->mems_allowed) & memory) != memory;
 }
 
 /*
- * Two may be at it at once, each having changed something that the other has perhaps not seen. Of their
- * last fences one comes first: who comes second sees in its look afterwards what the other has changed
- * before, and writes anew if its word is not that. So what stays is never of an old mask.
+ * Two may be at it at once, each having changed something that the other has perhaps not seen. Acquire
+ * and release: of two that exchange the same word one comes second, and sees then what the first has
+ * changed before. If its word is not what that comes to, it writes anew; the first one's is gone.
  */
 static void set_limited(struct os_task *task)
 {
@@ -74,9 +76,8 @@ static void set_limited(struct os_task *task)
 
 	do {
 		limited = task_is_limited(task);
-		store_relaxed(&task->limited, limited);
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	} while (task_is_limited(task) != limited || load_relaxed(&task->limited) != limited);
+		(void)__atomic_exchange_n(&task->limited, limited, __ATOMIC_ACQ_REL);
+	} while (task_is_limited(task) != limited);
 }
 
 static void limits_changed(struct os_task *task)
@@ -109,9 +110,13 @@ int task_set_mems_allowed(struct os_task *task, nodemask_t nodes)
 {
 	if (!(nodes & node_memory_mask()))
 		return -EINVAL;
+	/* Off the hit path before there is a new mask, or it would give by the old one after a look at the new. */
+	__atomic_fetch_add(&task->mems_changing, 1, __ATOMIC_RELAXED);
+	limits_changed(task);
 	store_relaxed(&task->mems_allowed, nodes);
 	/* Release: the mask first. Two that set it at once: the last mask stays, and both count. */
 	__atomic_fetch_add(&task->mems_generation, 1, __ATOMIC_RELEASE);
+	__atomic_fetch_sub(&task->mems_changing, 1, __ATOMIC_RELEASE);
 	limits_changed(task);
 	return 0;
 }

@@ -46,7 +46,7 @@ int task_set_mempolicy(const struct mempolicy *policy);
  */
 int task_set_mems_allowed(struct os_task *task, nodemask_t nodes);
 
-/* What task->limited must be: it has a cpuset, a policy, or an entitlement. For check. */
+/* What task->limited must be: it has, or is being given, a cpuset, a policy, or an entitlement. */
 bool task_is_limited(const struct os_task *task);
 
 /* For a kernel that starts a thread: cpuset and policy are the running task's, flags are not. */

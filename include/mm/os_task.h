@@ -25,6 +25,7 @@ struct os_task {
 	u32 flags;                         /* PF_*; its own task alone writes them */
 	nodemask_t mems_allowed;           /* its cpuset: one word, written by any task */
 	u32 mems_generation;               /* atomic: counts the changes of the cpuset */
+	u32 mems_changing;                 /* atomic: changes under way */
 	const struct mempolicy *mempolicy; /* its own; NULL: local */
 	u32 interleave_from; /* its own: the next interleaved request looks from here */
 	u32 fault_rule;      /* atomic, relaxed: whose mark it has; fault_inject.h */

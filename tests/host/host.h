@@ -60,6 +60,8 @@ extern _Thread_local bool host_in_interrupt;
 void host_interrupt(u32 cpu, void (*fn)(void *arg), void *arg);
 /* How often a thread got that CPU. */
 u64 host_cpu_switches(u32 cpu);
+/* How often any thread went to sleep in os_wait(). */
+u64 host_sleeps(void);
 
 /* --- Between the parts of the harness ------------------------------------------------------ */
 

@@ -14,66 +14,7 @@
 #include <mm/numa.h>
 #include <mm/page_alloc.h>
 
-/*
- * Blocks that a test holds, chained through their struct pages, which belong to the holder while
- * they are allocated: no array to overflow, and the memory itself is not touched. (On a guest of 64
- * GiB touching a page of each block would make the host provide most of it.)
- */
-struct held {
-	struct held *next;
-	unsigned int order;
-	u64 pattern;
-};
-
-static struct held *page_held(struct page *page)
-{
-	_Static_assert(sizeof(struct held) <= sizeof(page->arm_words), "fits a struct page");
-	return (struct held *)page->arm_words;
-}
-
-static struct page *held_page(struct held *h)
-{
-	return container_of((u64 *)h, struct page, arm_words[0]);
-}
-
-static void hold(struct held **list, struct page *page, unsigned int order)
-{
-	struct held *h = page_held(page);
-
-	h->next = *list;
-	h->order = order;
-	*list = h;
-}
-
-static u64 release_all(struct held **list)
-{
-	u64 pages = 0;
-
-	while (*list) {
-		struct held *h = *list;
-
-		*list = h->next;
-		pages += (u64)1 << h->order;
-		__free_pages(held_page(h), h->order);
-	}
-	return pages;
-}
-
-/* Takes all that a request like this can get, largest blocks first. */
-static u64 take_all(struct held **list, int nid, gfp_t gfp)
-{
-	u64 pages = 0;
-
-	for (unsigned int order = NR_ORDERS; order-- > 0;) {
-		struct page *page;
-
-		while ((page = alloc_pages_node(nid, gfp | __GFP_NOWARN, order)) != NULL) {
-			hold(list, page, order);
-			pages += (u64)1 << order;
-		}
-	}
-	return pages;
-}
+#include "held.h"
 
 struct free_picture {
 	u64 blocks[MAX_NUMNODES][MAX_NR_ZONES][NR_ORDERS];

@@ -1,0 +1,649 @@
+/*
+ * Who may take memory where: policies, cpusets, who may leave one, and changes at run time.
+ */
+#include "host.h"
+
+#include <arch/cpu.h>
+#include <arch/irq.h>
+#include <arch/page.h>
+#include <base/atomic.h>
+#include <base/errno.h>
+#include <base/string.h>
+#include <mm/inspect.h>
+#include <mm/mempolicy.h>
+#include <mm/mm.h>
+#include <mm/os.h>
+#include <mm/page_alloc.h>
+#include <mm/vmstat.h>
+
+#include "mm/alloc_context.h"
+
+/*
+ * Not the same there and back, and with ties; node 3 has no CPU, node 4 no memory.
+ *
+ *	from \ to    0   1   2   3   4        order by hand
+ *	    0       10  40  20  40  20        0 2 3 1    1 and 3 tie: a node without CPUs first
+ *	    1       20  10  40  40  20        1 0 3 2    2 and 3 tie: the same
+ *	    2       40  20  10  20  20        2 3 1 0    1 and 3 tie: the same
+ *	    3       20  20  20  10  20        3 1 2 0    all tie: who has the least load so far
+ *	    4       30  20  30  30  10        1 3 2 0    it has none; 0, 2 and 3 tie
+ */
+static const struct host_machine five_nodes = {
+	.ram = {{GiB(4), MiB(24), 0},
+		{GiB(5), MiB(24), 1},
+		{GiB(6), MiB(24), 2},
+		{GiB(7), MiB(24), 3}},
+	.nr_nodes = 5,
+	.nr_cpus = 4,
+	.cpu_nid = {0, 1, 2, 4},
+	.distance = {{10, 40, 20, 40, 20},
+		     {20, 10, 40, 40, 20},
+		     {40, 20, 10, 20, 20},
+		     {20, 20, 20, 10, 20},
+		     {30, 20, 30, 30, 10}},
+	.min_free_kbytes = 512,
+};
+
+#define MAX_TAKEN 32768
+static struct page *taken[MAX_TAKEN];
+static u32 nr_taken;
+
+/* Takes until there is nothing; the nodes in the order in which they first gave a page, as text. */
+static const char *nodes_in_order(int nid, gfp_t gfp, const struct mempolicy *policy)
+{
+	static char text[MAX_NUMNODES + 1];
+	nodemask_t seen = 0;
+	struct page *page;
+	u32 nr = 0;
+
+	nr_taken = 0;
+	while ((page = policy ? alloc_pages_policy(policy, gfp | __GFP_NOWARN, 0)
+			      : alloc_pages_node(nid, gfp | __GFP_NOWARN, 0))) {
+		taken[nr_taken++] = page;
+		if (!node_isset(page->nid, seen))
+			text[nr++] = (char)('0' + page->nid);
+		seen |= NODE_BIT(page->nid);
+	}
+	text[nr] = '\0';
+	while (nr_taken > 0)
+		__free_pages(taken[--nr_taken], 0);
+	drain_all_pages();
+	return text;
+}
+
+static const char *order_on_cpu(u32 cpu, const struct mempolicy *policy)
+{
+	const char *text;
+
+	host_cpu = cpu;
+	text = nodes_in_order(NUMA_NO_NODE, GFP_KERNEL, policy);
+	host_cpu = 0;
+	return text;
+}
+
+static void nearest_first_there_and_back(struct ktest *t)
+{
+	host_machine_boot(&five_nodes);
+	EXPECT_STREQ(t, nodes_in_order(0, GFP_KERNEL, NULL), "0231");
+	EXPECT_STREQ(t, nodes_in_order(1, GFP_KERNEL, NULL), "1032");
+	EXPECT_STREQ(t, nodes_in_order(2, GFP_KERNEL, NULL), "2310");
+	/* Lists 0, 1 and 2 have put a load on 2, 3 | 0, 3 | 3, 0 as the firsts of their groups. */
+	EXPECT_STREQ(t, nodes_in_order(3, GFP_KERNEL, NULL), "3120");
+	/* and list 3 on 1. */
+	EXPECT_STREQ(t, nodes_in_order(4, GFP_KERNEL, NULL), "1320");
+	/* The CPU's own node, if none is named; CPU 3 is on the one without memory. */
+	EXPECT_STREQ(t, order_on_cpu(1, NULL), "1032");
+	EXPECT_STREQ(t, order_on_cpu(3, NULL), "1320");
+	expect_check_clean(t);
+}
+
+static void this_node_is_never_left(struct ktest *t)
+{
+	static const struct mempolicy prefer_2 = {MPOL_PREFERRED, NODE_BIT(2)};
+
+	host_machine_boot(&five_nodes);
+	for (int nid = 0; nid < 4; nid++) {
+		char only[2] = {(char)('0' + nid)};
+
+		EXPECT_STREQ(t, nodes_in_order(nid, GFP_KERNEL | __GFP_THISNODE, NULL), only);
+	}
+	EXPECT_STREQ(t, nodes_in_order(4, GFP_KERNEL | __GFP_THISNODE, NULL), "");
+	/* Not by entitlement, */
+	EXPECT_STREQ(t, nodes_in_order(1, GFP_KERNEL | __GFP_THISNODE | __GFP_MEMALLOC, NULL), "1");
+	/* not by a cpuset elsewhere: then there is nothing, */
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(2)), 0);
+	EXPECT_STREQ(t, nodes_in_order(1, GFP_KERNEL | __GFP_THISNODE, NULL), "");
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), ~(nodemask_t)0), 0);
+	/* and not by the task's policy: it is the CPU's node. */
+	EXPECT_EQ(t, task_set_mempolicy(&prefer_2), 0);
+	EXPECT_STREQ(t, nodes_in_order(NUMA_NO_NODE, GFP_KERNEL | __GFP_THISNODE, NULL), "0");
+	EXPECT_STREQ(t, nodes_in_order(NUMA_NO_NODE, GFP_KERNEL, NULL), "2310");
+}
+
+static void policies_by_call(struct ktest *t)
+{
+	static const struct mempolicy local = {MPOL_LOCAL, 0},
+				      preferred = {MPOL_PREFERRED, NODE_BIT(2)},
+				      bind = {MPOL_BIND, NODE_BIT(1) | NODE_BIT(3)},
+				      interleave = {MPOL_INTERLEAVE, NODE_BIT(1) | NODE_BIT(3)};
+
+	host_machine_boot(&five_nodes);
+	EXPECT_STREQ(t, order_on_cpu(1, &local), "1032");
+	EXPECT_STREQ(t, order_on_cpu(1, &preferred), "2310");
+	/* Of the bound nodes the nearest to the CPU first. */
+	EXPECT_STREQ(t, order_on_cpu(0, &bind), "31");
+	EXPECT_STREQ(t, order_on_cpu(1, &bind), "13");
+	/* In turn; then anywhere, as seen from the one whose turn it is. */
+	EXPECT_STREQ(t, order_on_cpu(0, &interleave), "1302");
+	/* The call's is not the task's. */
+	EXPECT_STREQ(t, order_on_cpu(1, NULL), "1032");
+	EXPECT(t, !this_task_is_limited());
+}
+
+static void interleaving_takes_turns(struct ktest *t)
+{
+	static const struct mempolicy three = {MPOL_INTERLEAVE, NODE_BIT(0) | NODE_BIT(2) |
+									NODE_BIT(3) | NODE_BIT(4)};
+	static const int turns[] = {0, 2, 3, 0, 2, 3, 0, 2, 3};
+	struct zone_snapshot z;
+
+	host_machine_boot(&five_nodes);
+	EXPECT_EQ(t, task_set_mempolicy(&three), 0);
+	for (u32 i = 0; i < ARRAY_SIZE(turns); i++) {
+		struct page *page = alloc_pages(GFP_KERNEL, i % 3);
+
+		ASSERT_TRUE(t, page != NULL);
+		EXPECT_EQ(t, page->nid, turns[i]);
+	}
+	/* A request by number does not use up a turn. */
+	EXPECT_EQ(t, alloc_pages_node(1, GFP_KERNEL, 0)->nid, 1);
+	EXPECT_EQ(t, alloc_pages(GFP_KERNEL, 0)->nid, 0);
+	zone_snapshot(2, ZONE_NORMAL, &z);
+	EXPECT_EQ(t, z.events[NUMA_INTERLEAVE_HIT], 3);
+	/* What the cpuset leaves of it. */
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(1) | NODE_BIT(2)), 0);
+	for (u32 i = 0; i < 3; i++)
+		EXPECT_EQ(t, alloc_pages(GFP_KERNEL, 0)->nid, 2);
+	expect_check_clean(t);
+}
+
+static void bind_within_the_cpuset(struct ktest *t)
+{
+	static const struct mempolicy bind = {MPOL_BIND, NODE_BIT(0) | NODE_BIT(1)},
+				      preferred = {MPOL_PREFERRED, NODE_BIT(2)};
+
+	host_machine_boot(&five_nodes);
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(1) | NODE_BIT(3)), 0);
+	EXPECT_STREQ(t, order_on_cpu(0, NULL), "31");
+	/* What both have. */
+	EXPECT_STREQ(t, order_on_cpu(0, &bind), "1");
+	EXPECT_EQ(t, task_set_mempolicy(&bind), 0);
+	EXPECT_STREQ(t, nodes_in_order(NUMA_NO_NODE, GFP_KERNEL, NULL), "1");
+	/* A request by number does not ask the policy, but does ask the cpuset. */
+	EXPECT_STREQ(t, nodes_in_order(0, GFP_KERNEL, NULL), "31");
+	/* Nothing in common: the cpuset holds, the policy does not. */
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(2) | NODE_BIT(3)), 0);
+	EXPECT_STREQ(t, nodes_in_order(NUMA_NO_NODE, GFP_KERNEL, NULL), "23");
+	/* A preferred node outside is none. */
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(1) | NODE_BIT(3)), 0);
+	EXPECT_EQ(t, task_set_mempolicy(&preferred), 0);
+	EXPECT_STREQ(t, nodes_in_order(NUMA_NO_NODE, GFP_KERNEL, NULL), "31");
+}
+
+struct in_interrupt {
+	int nid;
+	gfp_t gfp;
+	struct page *page;
+};
+
+static void ask(void *arg)
+{
+	struct in_interrupt *in = arg;
+
+	in->page = alloc_pages_node(in->nid, in->gfp | __GFP_NOWARN, 0);
+}
+
+static void who_may_leave_the_cpuset(struct ktest *t)
+{
+	static const struct mempolicy bind = {MPOL_BIND, NODE_BIT(3)};
+	struct in_interrupt in = {.nid = 1, .gfp = GFP_ATOMIC};
+	u32 saved;
+
+	host_machine_boot(&five_nodes);
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(3)), 0);
+	EXPECT_EQ(t, alloc_pages_node(1, GFP_KERNEL, 0)->nid, 3);
+	EXPECT_EQ(t, alloc_pages_node(1, GFP_ATOMIC, 0)->nid, 3); /* urgent is no reason */
+	EXPECT_EQ(t, alloc_pages_node(1, GFP_KERNEL | __GFP_MEMALLOC, 0)->nid, 1);
+	EXPECT_EQ(t, alloc_pages_node(1, GFP_KERNEL | __GFP_MEMALLOC | __GFP_NOMEMALLOC, 0)->nid,
+		  3);
+
+	saved = memalloc_noreclaim_save();
+	EXPECT_EQ(t, alloc_pages_node(1, GFP_KERNEL, 0)->nid, 1);
+	EXPECT_EQ(t, alloc_pages_node(1, GFP_KERNEL | __GFP_NOMEMALLOC, 0)->nid, 3);
+	memalloc_noreclaim_restore(saved);
+
+	os_current()->flags |= PF_OOM_VICTIM;
+	EXPECT_EQ(t, alloc_pages_node(1, GFP_KERNEL, 0)->nid, 1);
+	os_current()->flags &= ~PF_OOM_VICTIM;
+	EXPECT_EQ(t, alloc_pages_node(1, GFP_KERNEL, 0)->nid, 3);
+
+	/* An interrupt has neither cpuset nor policy. */
+	host_interrupt(0, ask, &in);
+	EXPECT_EQ(t, in.page->nid, 1);
+	EXPECT_EQ(t, task_set_mempolicy(&bind), 0);
+	in.nid = NUMA_NO_NODE;
+	host_interrupt(0, ask, &in);
+	EXPECT_EQ(t, in.page->nid, 0);
+	EXPECT_EQ(t, alloc_pages(GFP_KERNEL, 0)->nid, 3);
+}
+
+static void what_is_refused(struct ktest *t)
+{
+	static const struct mempolicy good = {MPOL_BIND, NODE_BIT(2)};
+	static const struct mempolicy bad[] = {
+		{MPOL_LOCAL, NODE_BIT(1)},         {MPOL_PREFERRED, 0},
+		{MPOL_BIND, NODE_BIT(4)},          {MPOL_INTERLEAVE, NODE_BIT(9)},
+		{NR_MEMPOLICY_MODES, NODE_BIT(0)},
+	};
+	u32 generation;
+
+	host_machine_boot(&five_nodes);
+	EXPECT_EQ(t, task_set_mempolicy(&good), 0);
+	for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
+		EXPECT_EQ(t, mempolicy_check(&bad[i]), -EINVAL);
+		EXPECT_EQ(t, task_set_mempolicy(&bad[i]), -EINVAL);
+		EXPECT(t, !alloc_pages_policy(&bad[i], GFP_KERNEL, 0));
+		EXPECT_EQ(t, vmstat_read(VMSTAT_ALLOC_REFUSED), i + 1);
+	}
+	EXPECT(t, host_log_contains("a policy without a node that has memory"));
+	EXPECT(t, os_current()->mempolicy == &good);
+
+	generation = os_current()->mems_generation;
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), 0), -EINVAL);
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(4)), -EINVAL);
+	EXPECT_EQ(t, os_current()->mems_generation, generation);
+	EXPECT_EQ(t, os_current()->mems_allowed, ~(nodemask_t)0);
+	EXPECT_STREQ(t, mempolicy_mode_name(MPOL_INTERLEAVE), "interleave");
+	EXPECT_STREQ(t, mempolicy_mode_name(NR_MEMPOLICY_MODES), "unknown");
+}
+
+static u64 list_allocs(void)
+{
+	struct pcp_snapshot pcp;
+
+	pcp_snapshot(0, ZONE_NORMAL, 0, &pcp);
+	return pcp.allocs;
+}
+
+/* Limits keep a task off the hit path, and only while it has them. */
+static void limits_come_and_go(struct ktest *t)
+{
+	static const struct mempolicy local = {MPOL_LOCAL, 0};
+	struct os_task child = {0};
+	u64 allocs;
+
+	host_machine_boot(&five_nodes);
+	EXPECT(t, !this_task_is_limited());
+	EXPECT_EQ(t, task_set_mempolicy(&local), 0);
+	EXPECT(t, this_task_is_limited());
+	task_inherit(&child);
+	EXPECT(t, child.limited && child.mempolicy == &local && child.flags == 0);
+	EXPECT_EQ(t, task_set_mempolicy(NULL), 0);
+	EXPECT(t, !this_task_is_limited());
+
+	/* All nodes that have memory is no limit; those that there are not do not matter. */
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), 0xf), 0);
+	EXPECT(t, !this_task_is_limited());
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), 0x7), 0);
+	EXPECT(t, this_task_is_limited());
+	task_inherit(&child);
+	EXPECT(t, child.limited && child.mempolicy == NULL && child.mems_allowed == 0x7);
+	/* Node 0 is full of pages of this CPU's list, but not in the cpuset. */
+	__free_pages(alloc_pages_node(0, GFP_KERNEL, 0), 0);
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), 0x2), 0);
+	allocs = list_allocs();
+	EXPECT_EQ(t, alloc_pages(GFP_KERNEL, 0)->nid, 1);
+	EXPECT_EQ(t, list_allocs(), allocs);
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), 0xf), 0);
+	EXPECT_EQ(t, alloc_pages(GFP_KERNEL, 0)->nid, 0);
+	EXPECT_EQ(t, list_allocs(), allocs + 1);
+}
+
+/* --- Changes while a request is under way -------------------------------------------------------- */
+
+/* A rehearsal whose steps are a place to change things at. */
+struct rehearsal {
+	struct alloc_recorder recorder;
+	u32 changes, steps;
+	nodemask_t looked_at; /* nodes whose zones were judged, but not for their place */
+};
+
+static void change_at_the_drain(struct alloc_recorder *recorder, enum alloc_step step)
+{
+	struct rehearsal *r = container_of(recorder, struct rehearsal, recorder);
+
+	r->steps++;
+	if (step != STEP_AFTER_DRAIN || r->changes == 0)
+		return;
+	r->changes--;
+	task_set_mems_allowed(os_current(), r->changes ? NODE_BIT(0) : NODE_BIT(1));
+}
+
+static void note_zone(struct alloc_recorder *recorder, const struct explained_zone *zone)
+{
+	struct rehearsal *r = container_of(recorder, struct rehearsal, recorder);
+
+	if (zone->verdict != VERDICT_POLICY && zone->verdict != VERDICT_CLASS)
+		r->looked_at |= NODE_BIT(zone->nid);
+}
+
+static struct page *rehearse(struct rehearsal *r)
+{
+	struct explanation out = {0};
+	struct alloc_context ac;
+
+	r->recorder = (struct alloc_recorder){
+		.step = change_at_the_drain, .zone = note_zone, .out = &out};
+	r->looked_at = 0;
+	alloc_context_build(&ac, NUMA_NO_NODE, GFP_KERNEL | __GFP_NOWARN, 0, NULL);
+	ac.recorder = &r->recorder;
+	return alloc_by_context(&ac, NUMA_NO_NODE, NULL, 0);
+}
+
+/* Node 0 is full, and the only one allowed; at the last moment node 1 is, in its place. */
+static void a_failure_looks_whether_the_cpuset_moved(struct ktest *t)
+{
+	struct rehearsal r = {.changes = 0};
+
+	host_machine_boot(&five_nodes);
+	while (alloc_pages_node(0, GFP_KERNEL | __GFP_THISNODE | __GFP_MEMALLOC | __GFP_NOWARN, 0))
+		;
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(0)), 0);
+	EXPECT(t, rehearse(&r) == NULL);
+	EXPECT_EQ(t, r.looked_at, NODE_BIT(0));
+
+	r = (struct rehearsal){.changes = 1};
+	EXPECT(t, rehearse(&r) == REHEARSED_PAGE);
+	EXPECT_EQ(t, r.looked_at, NODE_BIT(0) | NODE_BIT(1));
+	EXPECT_EQ(t, r.changes, 0);
+
+	/* As often as it moves, within bounds: 15 times to where there is nothing either. */
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(0)), 0);
+	r = (struct rehearsal){.changes = 15};
+	EXPECT(t, rehearse(&r) == REHEARSED_PAGE);
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(0)), 0);
+	r = (struct rehearsal){.changes = 1000};
+	EXPECT(t, rehearse(&r) == NULL);
+	EXPECT_EQ(t, r.changes, 1000 - 16);
+}
+
+static void allow_node_1(void *arg)
+{
+	struct os_task *task = arg;
+	u64 sleeps = host_sleeps();
+
+	while (host_sleeps() == sleeps)
+		cpu_relax();
+	task_set_mems_allowed(task, NODE_BIT(1));
+}
+
+/* Also a request that must not fail, asleep between its rounds. */
+static void what_must_not_fail_sees_a_new_cpuset(struct ktest *t)
+{
+	struct os_thread *other;
+	struct page *page;
+
+	host_machine_boot(&five_nodes);
+	while (alloc_pages_node(0, GFP_KERNEL | __GFP_THISNODE | __GFP_MEMALLOC | __GFP_NOWARN, 0))
+		;
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(0)), 0);
+	other = os_thread_start("cpuset", 1, allow_node_1, os_current());
+	ASSERT_TRUE(t, other != NULL);
+	page = alloc_pages(GFP_KERNEL | __GFP_NOFAIL, 0);
+	EXPECT_EQ(t, page->nid, 1);
+	EXPECT(t, vmstat_read(VMSTAT_ALLOC_MEMS_MOVED) >= 1);
+	os_thread_join(other);
+}
+
+/* --- 8 CPUs, 10,000 changes --------------------------------------------------------------------- */
+
+#define NR_CPUS    8
+#define NR_CHANGES 10000
+
+/*
+ *	4G     +64M   8G     +64M   12G    +64M   16G    +64M
+ *	| node 0 |    | node 1 |    | node 2 |    | node 3 |      2 CPUs each
+ */
+static const struct host_machine eight_cpus = {
+	.ram = {{GiB(4), MiB(64), 0},
+		{GiB(8), MiB(64), 1},
+		{GiB(12), MiB(64), 2},
+		{GiB(16), MiB(64), 3}},
+	.nr_nodes = 4,
+	.nr_cpus = NR_CPUS,
+	.cpu_nid = {0, 0, 1, 1, 2, 2, 3, 3},
+};
+
+/* Which mask a task has in each generation, known beforehand to all. */
+static nodemask_t mask_of[NR_CHANGES + 2];
+
+struct worker {
+	u64 seed;
+	struct os_task *task; /* atomic: once it runs */
+	u64 requests, failures, outside;
+	bool stale_word;
+	bool done; /* atomic */
+};
+static bool changing; /* atomic */
+static u32 nr_ready;  /* atomic */
+
+/* Was the node allowed at any moment between the two generations? The mask comes before its number. */
+static bool was_allowed(int nid, u32 first, u32 last)
+{
+	for (u32 g = first; g <= MIN(last + 1, (u32)NR_CHANGES); g++) {
+		if (node_isset(nid, mask_of[g]))
+			return true;
+	}
+	return false;
+}
+
+static void work(void *arg)
+{
+	struct worker *w = arg;
+	struct host_random r = {w->seed};
+
+	store_release(&w->task, os_current());
+	__atomic_fetch_add(&nr_ready, 1, __ATOMIC_RELEASE);
+	while (!load_acquire(&changing))
+		cpu_relax();
+	while (load_acquire(&changing)) {
+		u32 first = load_acquire(&os_current()->mems_generation), last;
+		unsigned int order = (unsigned int)host_random_below(&r, 5);
+		struct page *page = alloc_pages_node((int)host_random_below(&r, 5) - 1,
+						     GFP_KERNEL | __GFP_NOWARN, order);
+
+		last = load_acquire(&os_current()->mems_generation);
+		w->requests++;
+		if (!page) {
+			w->failures++;
+			continue;
+		}
+		w->outside += !was_allowed(page->nid, first, last);
+		__free_pages(page, order);
+		/* Entitled for a moment: the word is set from both sides. */
+		if (w->requests % 16 == 0) {
+			u32 saved = memalloc_noreclaim_save();
+
+			memalloc_noreclaim_restore(saved);
+		}
+	}
+	/* Whoever of the two wrote it last. */
+	w->stale_word = this_task_is_limited() != task_is_limited(os_current());
+}
+
+static void begin_masks(u64 seed)
+{
+	struct host_random r = {seed | 1};
+
+	mask_of[0] = ~(nodemask_t)0;
+	for (u32 g = 1; g <= NR_CHANGES; g++)
+		mask_of[g] = 1 + host_random_below(&r, 15);
+}
+
+static void a_changing_cpuset_is_never_left(struct ktest *t)
+{
+	struct os_thread *thread[NR_CPUS];
+	struct worker w[NR_CPUS] = {{0}};
+
+	host_machine_boot(&eight_cpus);
+	begin_masks(t->seed);
+	for (u32 cpu = 0; cpu < NR_CPUS; cpu++) {
+		w[cpu].seed = t->seed + cpu + 1;
+		thread[cpu] = os_thread_start("bound", cpu, work, &w[cpu]);
+		ASSERT_TRUE(t, thread[cpu] != NULL);
+	}
+	while (load_acquire(&nr_ready) < NR_CPUS)
+		cpu_relax();
+	store_release(&changing, true);
+	for (u32 g = 1; g <= NR_CHANGES; g++) {
+		for (u32 cpu = 0; cpu < NR_CPUS; cpu++)
+			task_set_mems_allowed(load_acquire(&w[cpu].task), mask_of[g]);
+		if (g % 64 == 0)
+			cpu_relax();
+	}
+	for (u32 cpu = 0; cpu < NR_CPUS; cpu++)
+		EXPECT_EQ(t, load_relaxed(&w[cpu].task->mems_generation), NR_CHANGES);
+	store_release(&changing, false);
+	for (u32 cpu = 0; cpu < NR_CPUS; cpu++) {
+		os_thread_join(thread[cpu]);
+		EXPECT(t, w[cpu].requests > 0);
+		EXPECT_EQ(t, w[cpu].outside, 0);
+		EXPECT_EQ(t, w[cpu].failures, 0);
+		EXPECT(t, !w[cpu].stale_word);
+	}
+	expect_check_clean(t);
+}
+
+/*
+ * The memory goes with the mask: what the new one allows is free before it is set, what the old one
+ * allowed is taken afterwards. There is always a page, but not for who still has the old mask.
+ *
+ *	mask       {0}                 {1}                 {0}
+ *	node 0     free ............................| taken    ....
+ *	node 1     taken    | free ...................................
+ */
+#define NR_ASKING    2
+#define ANEW_ENOUGH  10
+#define MOVES_MAX_NS 20000000000ull
+
+/* So little that a move is over while who asks has not got on. */
+static const struct host_machine two_small = {
+	.ram = {{GiB(4), MiB(6), 0}, {GiB(8), MiB(6), 1}, {GiB(12), MiB(64), 2}},
+	.nr_nodes = 3,
+	.nr_cpus = 3,
+	.cpu_nid = {2, 2, 2},
+	.min_free_kbytes = 128,
+};
+
+static struct page *whole_node[2][512];
+static u32 nr_whole[2], nr_blocks[2];
+
+/* All of it: blocks that are held come back, since nobody gets another. */
+static void empty_node(int nid)
+{
+	gfp_t gfp = __GFP_MEMALLOC | __GFP_THISNODE | __GFP_NOWARN;
+
+	do {
+		struct page *page = alloc_pages_node(nid, gfp, 4);
+
+		if (page)
+			whole_node[nid][nr_whole[nid]++] = page;
+		else if (nr_whole[nid] < nr_blocks[nid])
+			cpu_relax();
+		else
+			break;
+	} while (true);
+}
+
+static void fill_node(int nid)
+{
+	while (nr_whole[nid] > 0)
+		__free_pages(whole_node[nid][--nr_whole[nid]], 4);
+}
+
+static void ask_for_one(void *arg)
+{
+	struct worker *w = arg;
+
+	task_set_mems_allowed(os_current(), NODE_BIT(0));
+	store_release(&w->task, os_current());
+	__atomic_fetch_add(&nr_ready, 1, __ATOMIC_RELEASE);
+	while (!load_acquire(&changing))
+		cpu_relax();
+	while (load_acquire(&changing)) {
+		struct page *page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, 4);
+
+		w->requests++;
+		w->failures += page == NULL;
+		if (page)
+			__free_pages(page, 4);
+	}
+}
+
+/* Until it has come to that often enough for a mistake to show. */
+static void no_failure_while_either_mask_would_do(struct ktest *t)
+{
+	struct os_thread *thread[NR_ASKING];
+	struct worker w[NR_ASKING] = {{0}};
+	u64 requests = 0, start, moves = 0;
+
+	host_machine_boot(&two_small);
+	for (int nid = 0; nid < 2; nid++) {
+		empty_node(nid);
+		nr_blocks[nid] = nr_whole[nid];
+	}
+	fill_node(0);
+	for (u32 i = 0; i < NR_ASKING; i++) {
+		thread[i] = os_thread_start("asks", 1 + i, ask_for_one, &w[i]);
+		ASSERT_TRUE(t, thread[i] != NULL);
+	}
+	while (load_acquire(&nr_ready) < NR_ASKING)
+		cpu_relax();
+	store_release(&changing, true);
+	for (start = arch_timestamp(); vmstat_read(VMSTAT_ALLOC_MEMS_MOVED) < ANEW_ENOUGH &&
+				       arch_timestamp() - start < MOVES_MAX_NS;) {
+		int to = (int)(++moves % 2);
+
+		fill_node(to);
+		for (u32 i = 0; i < NR_ASKING; i++)
+			task_set_mems_allowed(w[i].task, NODE_BIT(to));
+		empty_node(!to);
+	}
+	store_release(&changing, false);
+	for (u32 i = 0; i < NR_ASKING; i++) {
+		os_thread_join(thread[i]);
+		EXPECT_EQ(t, w[i].failures, 0);
+		requests += w[i].requests;
+	}
+	ktest_note(t, "%llu requests, %llu moves, %llu begun anew", (unsigned long long)requests,
+		   (unsigned long long)moves,
+		   (unsigned long long)vmstat_read(VMSTAT_ALLOC_MEMS_MOVED));
+	EXPECT(t, vmstat_read(VMSTAT_ALLOC_MEMS_MOVED) > 0);
+	expect_check_clean(t);
+}
+
+static const struct ktest_case cases[] = {
+	KTEST(nearest_first_there_and_back),
+	KTEST(this_node_is_never_left),
+	KTEST(policies_by_call),
+	KTEST(interleaving_takes_turns),
+	KTEST(bind_within_the_cpuset),
+	KTEST(who_may_leave_the_cpuset),
+	KTEST(what_is_refused),
+	KTEST(limits_come_and_go),
+	KTEST(a_failure_looks_whether_the_cpuset_moved),
+	KTEST(what_must_not_fail_sees_a_new_cpuset),
+	KTEST_SLOW(a_changing_cpuset_is_never_left, 240),
+	KTEST_SLOW(no_failure_while_either_mask_would_do, 240),
+};
+KTEST_SUITE(mempolicy, cases);
