@@ -92,8 +92,8 @@ static void say_end(const struct explanation *end)
 			end->step == STEP_NO_MARKS ? "; a page of the reserve, marked" : "");
 		break;
 	case EXPLAIN_MAYBE:
-		kprintf("=> node %d %s, if what the CPUs keep lies together\n",
-			end->zone.nid, zone);
+		kprintf("=> node %d %s, if what the CPUs keep lies together\n", end->zone.nid,
+			zone);
 		break;
 	case EXPLAIN_WAITS:
 		kprintf("=> again from step min, for a while; then a panic\n");

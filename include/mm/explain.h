@@ -68,7 +68,7 @@ struct explained_zone {
 enum explained_end {
 	EXPLAIN_REFUSED, /* its words contradict each other or mean nothing */
 	EXPLAIN_TAKES,   /* from `zone`, at `step` */
-	EXPLAIN_MAYBE,   /* from `zone`, if what CPUs keep makes a block; else from a later one, or not */
+	EXPLAIN_MAYBE, /* from `zone`, if what CPUs keep makes a block; else from a later one, or not */
 	EXPLAIN_FAILS,
 	EXPLAIN_WAITS, /* it must not fail: again for a while, then the end of the kernel */
 };

@@ -239,10 +239,8 @@ static void without_memory_there_is_no_thread(struct ktest *t)
 	struct taken *list = NULL, *next;
 	struct completion go;
 
-	if (before > MOST_PAGES) {
-		ktest_note(t, "not with so much memory: it would take minutes");
-		return;
-	}
+	if (before > MOST_PAGES)
+		SKIP(t, "not with so much memory: it would take minutes");
 	completion_init(&go, "no memory");
 	for (unsigned int order = MAX_ORDER + 1; order-- > 0;) {
 		list = take_all(order, list);
