@@ -228,11 +228,11 @@ static void who_may_leave_the_cpuset(struct ktest *t)
 	EXPECT_EQ(t, alloc_pages_node(1, GFP_KERNEL, 0)->nid, 3);
 
 	/* An interrupt has neither cpuset nor policy. */
-	host_interrupt(0, ask, &in);
+	os_run_on_cpu(0, ask, &in);
 	EXPECT_EQ(t, in.page->nid, 1);
 	EXPECT_EQ(t, task_set_mempolicy(&bind), 0);
 	in.nid = NUMA_NO_NODE;
-	host_interrupt(0, ask, &in);
+	os_run_on_cpu(0, ask, &in);
 	EXPECT_EQ(t, in.page->nid, 0);
 	EXPECT_EQ(t, alloc_pages(GFP_KERNEL, 0)->nid, 3);
 }

@@ -396,11 +396,12 @@ static void ask(void *arg)
 	in->page = alloc_pages(in->gfp | __GFP_NOWARN, 0);
 }
 
+/* Of this CPU while it runs this very task: that is what os_run_on_cpu() sees to. */
 static struct page *ask_in_interrupt(gfp_t gfp)
 {
 	struct in_interrupt in = {.gfp = gfp};
 
-	host_interrupt(0, ask, &in);
+	os_run_on_cpu(0, ask, &in);
 	return in.page;
 }
 
@@ -523,7 +524,7 @@ static void who_may_not_block_never_sleeps(struct ktest *t)
 		struct in_interrupt in = {.gfp = gfp & ~__GFP_ZERO};
 
 		if (i % 4 == 0)
-			host_interrupt(0, ask, &in);
+			os_run_on_cpu(0, ask, &in);
 		else
 			ask(&in);
 		got += in.page != NULL;
