@@ -60,6 +60,15 @@ void host_interrupt(u32 cpu, void (*fn)(void *arg), void *arg);
 /* How often a thread got that CPU. */
 u64 host_cpu_switches(u32 cpu);
 
+/*
+ * Runs fn(arg) once, in this thread, just before the first write into the page of `place`: what
+ * another CPU, or an interrupt, does at that very instruction. Under ThreadSanitizer not where the
+ * write is atomic: its runtime holds a lock meanwhile.
+ */
+void host_at_write(void *place, void (*fn)(void *arg), void *arg);
+/* Has it not come yet? */
+bool host_write_awaited(void);
+
 /* --- Between the parts of the harness ------------------------------------------------------ */
 
 void host_arch_start(void);
