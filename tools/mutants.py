@@ -124,7 +124,7 @@ def passes(tree, where, globs, topology):
              "--timeout", str(KERNEL_LIMIT)],
             KERNEL_LIMIT + 30, HIGHWATER_CMDLINE=f"test={globs}", HIGHWATER_QEMUEXTRA="",
         )  # fmt: skip
-    failed = re.findall(r"^\s*(?:not ok \d+|FAILED) (\S+)", output, re.MULTILINE)
+    failed = re.findall(r"^\s*(?:not ok \d+|FAILED) +(?:\S+: )?(\S+)", output, re.MULTILINE)
     return code == 0, failed[0] if failed else f"exit {code}"
 
 
