@@ -95,9 +95,9 @@ def make(tree, *targets):
         raise Broken("does not compile: " + " | ".join(errors[:2]))
 
 
-def pytest(tree, expression):
+def pytest(tree, expression, limit):
     return run(tree, [sys.executable, "-B", "tests/qemu/run.py", "-n", "1", "-k", expression],
-               QEMU_LIMIT)  # fmt: skip
+               limit)  # fmt: skip
 
 
 def build(tree, where, globs):
@@ -111,25 +111,26 @@ def build(tree, where, globs):
     }[where])  # fmt: skip
 
 
-def passes(tree, where, globs, topology):
+def passes(tree, where, globs, topology, patience=1):
     """Runs the tests named; returns whether all passed, and how they ended."""
+    kernel_limit = KERNEL_LIMIT * patience
     build(tree, where, globs)
     if where == "host":
-        code, output = run(tree, ["build/host/tests-asan", globs], HOST_LIMIT)
+        code, output = run(tree, ["build/host/tests-asan", globs], HOST_LIMIT * patience)
     elif where == "kit":
         code, output = pytest(tree, "(test_acpi_kit or test_numa_inspect) and not boot and "
-                              f"({globs.replace(',', ' or ')})")
+                              f"({globs.replace(',', ' or ')})", QEMU_LIMIT * patience)
     elif where == "fuzz":
         code, output = run(tree, [sys.executable, "-B", "tests/fuzz/run.py", "--short", "--forget",
-                                  *globs.split(",")], FUZZ_LIMIT)  # fmt: skip
+                                  *globs.split(",")], FUZZ_LIMIT * patience)  # fmt: skip
     elif where == "qemu":
-        code, output = pytest(tree, globs.replace(",", " or "))
+        code, output = pytest(tree, globs.replace(",", " or "), QEMU_LIMIT * patience)
     else:
         code, output = run(
             tree,
             [sys.executable, "-B", "tools/launch.py", "--test", "--topology", topology,
-             "--timeout", str(KERNEL_LIMIT)],
-            KERNEL_LIMIT + 30, HIGHWATER_CMDLINE=f"test={globs}", HIGHWATER_QEMUEXTRA="",
+             "--timeout", str(kernel_limit)],
+            kernel_limit + 30, HIGHWATER_CMDLINE=f"test={globs}", HIGHWATER_QEMUEXTRA="",
         )  # fmt: skip
     failed = re.findall(r"^\s*(?:not ok \d+|FAILED) +(?:\S+: )?(\S+)", output, re.MULTILINE)
     return code == 0, failed[0] if failed else f"exit {code}"
@@ -192,7 +193,8 @@ def baseline(paths):
     tree = AREA / f"unchanged-{os.getpid()}"  # `make test` runs several of us
     copy(tree, {where for where, _ in wanted})
     for (where, topology), globs in sorted(wanted.items()):
-        passed, how = passes(tree, where, ",".join(sorted(globs)), topology)
+        # All mutants' tests in one go take longer than one's.
+        passed, how = passes(tree, where, ",".join(sorted(globs)), topology, patience=6)
         if not passed:
             problems.append(f"on the tree as it is, {where}:{','.join(sorted(globs))} fails: {how}")
     shutil.rmtree(tree)
