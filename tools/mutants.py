@@ -10,10 +10,11 @@ A mutant is a patch with a header:
 
 `host:` names suites or cases of the host's test binary, `kit:` machines, rules and tests of the ACPI
 kit's half on the host, `fuzz:` targets of tests/fuzz, which get a short run, `kernel:` suites or cases
-inside the kernel, `qemu:` tests of tests/qemu by a part of their name. The mutant is applied to a copy of the
-tree with its built objects, built, and the named tests are run, in this order. It is killed when one of them fails, panics, or does not end in time; it lives when
-all pass. A patch that does not apply or compile is an error as bad as one that lives. The same
-tests must pass on the tree as it is: otherwise a misspelt name would kill everything.
+inside the kernel, `qemu:` tests of tests/qemu by a part of their name. The mutant is applied to a
+copy of the tree with its built objects, built, and the named tests are run, in this order. It is
+killed when one of them fails, panics, or does not end in time; it lives when all pass. A patch that does not apply or compile is an error as bad as one that lives. The same
+tests must pass in a copy of the tree as it is: otherwise a misspelt name would kill everything, and
+so would a test that wants what no copy has.
 
 Arguments choose among them, by name or as files.
 """
@@ -42,7 +43,7 @@ PARTS = ["Makefile", "arch", "bench", "boot", "build/highwater.elf", "build/high
          "build/iso", "build/kernel", "include", "iso", "kernel", "linker.ld", "mk", "mm", "tests",
          "tools"]  # fmt: skip
 BUILT_FOR = {"kit": ["build/acpi", "build/numa-inspect"], "fuzz": ["build/fuzz/asan"],
-             "qemu": ["build/acpi", "build/numa-inspect"]}
+             "qemu": ["build/acpi", "build/acpi-kit.iso", "build/iso-kit", "build/numa-inspect"]}
 
 
 class Broken(Exception):
@@ -94,50 +95,62 @@ def make(tree, *targets):
         raise Broken("does not compile: " + " | ".join(errors[:2]))
 
 
-def pytest(tree, expression):
+def pytest(tree, expression, limit):
     return run(tree, [sys.executable, "-B", "tests/qemu/run.py", "-n", "1", "-k", expression],
-               QEMU_LIMIT)  # fmt: skip
+               limit)  # fmt: skip
 
 
-def passes(tree, where, globs, topology):
+def build(tree, where, globs):
+    """What the tests named are run with."""
+    make(tree, *{
+        "host": ["build/host/tests-asan"],
+        "kit": ["kit-tables"],
+        "fuzz": [f"build/fuzz/asan/fuzz-{target}" for target in globs.split(",")],
+        "kernel": ["build/highwater.iso"],
+        "qemu": ["build/highwater.iso", "build/host/tests-asan", "kit"],
+    }[where])  # fmt: skip
+
+
+def passes(tree, where, globs, topology, patience=1):
     """Runs the tests named; returns whether all passed, and how they ended."""
+    kernel_limit = KERNEL_LIMIT * patience
+    build(tree, where, globs)
     if where == "host":
-        make(tree, "build/host/tests-asan")
-        code, output = run(tree, ["build/host/tests-asan", globs], HOST_LIMIT)
+        code, output = run(tree, ["build/host/tests-asan", globs], HOST_LIMIT * patience)
     elif where == "kit":
-        make(tree, "kit-tables")
         code, output = pytest(tree, "(test_acpi_kit or test_numa_inspect) and not boot and "
-                              f"({globs.replace(',', ' or ')})")
+                              f"({globs.replace(',', ' or ')})", QEMU_LIMIT * patience)
     elif where == "fuzz":
-        targets = globs.split(",")
-        make(tree, *(f"build/fuzz/asan/fuzz-{target}" for target in targets))
         code, output = run(tree, [sys.executable, "-B", "tests/fuzz/run.py", "--short", "--forget",
-                                  *targets], FUZZ_LIMIT)  # fmt: skip
+                                  *globs.split(",")], FUZZ_LIMIT * patience)  # fmt: skip
     elif where == "qemu":
-        make(tree, "build/highwater.iso", "build/host/tests-asan", "kit-tables")
-        code, output = pytest(tree, globs.replace(",", " or "))
+        code, output = pytest(tree, globs.replace(",", " or "), QEMU_LIMIT * patience)
     else:
-        make(tree, "build/highwater.iso")
         code, output = run(
             tree,
             [sys.executable, "-B", "tools/launch.py", "--test", "--topology", topology,
-             "--timeout", str(KERNEL_LIMIT)],
-            KERNEL_LIMIT + 30, HIGHWATER_CMDLINE=f"test={globs}", HIGHWATER_QEMUEXTRA="",
+             "--timeout", str(kernel_limit)],
+            kernel_limit + 30, HIGHWATER_CMDLINE=f"test={globs}", HIGHWATER_QEMUEXTRA="",
         )  # fmt: skip
-    failed = re.findall(r"^\s*(?:not ok \d+|FAILED) (\S+)", output, re.MULTILINE)
+    failed = re.findall(r"^\s*(?:not ok \d+|FAILED) +(?:\S+: )?(\S+)", output, re.MULTILINE)
     return code == 0, failed[0] if failed else f"exit {code}"
 
 
-def apply(mutant, tree):
+def copy(tree, places):
     if tree.exists():
         shutil.rmtree(tree)
-    for part in PARTS + [part for where, _ in mutant.killers for part in BUILT_FOR.get(where, [])]:
+    for part in PARTS + [part for where in places for part in BUILT_FOR.get(where, [])]:
         source, target = ROOT / part, tree / part
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("tsan"))
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("tsan"),
+                            dirs_exist_ok=True)
         elif source.exists():
             shutil.copy2(source, target)
+
+
+def apply(mutant, tree):
+    copy(tree, [where for where, _ in mutant.killers])
     # The copy is inside the repository; git must take it for a plain directory.
     code, output = run(tree, ["git", "apply", "--recount", str(mutant.path)], 60,
                        GIT_CEILING_DIRECTORIES=str(tree.parent))
@@ -164,7 +177,7 @@ def attempt(path):
 
 
 def baseline(paths):
-    """The tests named must pass on the tree as it is. Returns what does not, in words."""
+    """The tests named must pass in a copy of the tree. Returns what does not, in words."""
     wanted = {}
     for path in paths:
         try:
@@ -174,11 +187,17 @@ def baseline(paths):
         for where, globs in mutant.killers:
             place = (where, mutant.topology if where == "kernel" else "")
             wanted.setdefault(place, set()).update(globs.split(","))
+    for (where, _), globs in wanted.items():
+        build(ROOT, where, ",".join(globs))  # here, once: each copy has it then
     problems = []
+    tree = AREA / f"unchanged-{os.getpid()}"  # `make test` runs several of us
+    copy(tree, {where for where, _ in wanted})
     for (where, topology), globs in sorted(wanted.items()):
-        passed, how = passes(ROOT, where, ",".join(sorted(globs)), topology)
+        # All mutants' tests in one go take longer than one's.
+        passed, how = passes(tree, where, ",".join(sorted(globs)), topology, patience=6)
         if not passed:
             problems.append(f"on the tree as it is, {where}:{','.join(sorted(globs))} fails: {how}")
+    shutil.rmtree(tree)
     return problems
 
 

@@ -63,6 +63,15 @@ u64 host_cpu_switches(u32 cpu);
 /* How often any thread went to sleep in os_wait(). */
 u64 host_sleeps(void);
 
+/*
+ * Runs fn(arg) once, in this thread, just before the first write into the page of `place`: what
+ * another CPU, or an interrupt, does at that very instruction. Under ThreadSanitizer not where the
+ * write is atomic: its runtime holds a lock meanwhile.
+ */
+void host_at_write(void *place, void (*fn)(void *arg), void *arg);
+/* Has it not come yet? */
+bool host_write_awaited(void);
+
 /* --- Between the parts of the harness ------------------------------------------------------ */
 
 void host_arch_start(void);

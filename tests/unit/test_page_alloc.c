@@ -6,6 +6,7 @@
 #include <arch/cpu.h>
 #include <arch/irq.h>
 #include <arch/page.h>
+#include <arch/preempt.h>
 #include <base/string.h>
 #include <mm/inspect.h>
 #include <mm/memblock.h>
@@ -214,21 +215,25 @@ static void failure_is_reported_once_and_fully(struct ktest *t)
 	EXPECT(t, !host_log_contains("  node 0 Normal: free "));
 }
 
+/* By the lists of this CPU, and where they have no such order, by the zone. */
 static void interrupts_come_back_as_they_were(struct ktest *t)
 {
 	struct page *page;
 
 	host_machine_boot(&two_nodes);
-	page = alloc_pages(GFP_KERNEL, 0);
-	EXPECT(t, !irqs_disabled());
-	__free_pages(page, 0);
-	EXPECT(t, !irqs_disabled());
-	host_irqs_disabled = true;
-	page = alloc_pages(GFP_ATOMIC, 0);
-	EXPECT(t, irqs_disabled());
-	__free_pages(page, 0);
-	EXPECT(t, irqs_disabled());
-	host_irqs_disabled = false;
+	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+		page = alloc_pages(GFP_KERNEL, order);
+		EXPECT(t, page && !irqs_disabled());
+		__free_pages(page, order);
+		EXPECT(t, !irqs_disabled());
+		host_irqs_disabled = true;
+		page = alloc_pages(GFP_ATOMIC, order);
+		EXPECT(t, page && irqs_disabled());
+		__free_pages(page, order);
+		EXPECT(t, irqs_disabled());
+		host_irqs_disabled = false;
+	}
+	EXPECT(t, preemptible());
 }
 
 /* --- Misuse -------------------------------------------------------------------------------- */

@@ -7,6 +7,8 @@
 
 #include <arch/cpu.h>
 #include <arch/irq.h>
+#include <arch/page.h>
+#include <base/assert.h>
 #include <base/string.h>
 #include <mm/inspect.h>
 #include <mm/page_alloc.h>
@@ -254,6 +256,55 @@ static void an_owner_is_left_alone(struct ktest *t)
 	expect_check_clean(t);
 }
 
+/* As a drainer on another CPU. */
+static void own_as_another(void *arg)
+{
+	struct pcp_list *list = arg;
+
+	host_cpu = 1;
+	ASSERT_MSG(pcp_own(list), "the list is somebody's already");
+	host_cpu = 0;
+}
+
+/*
+ *	this CPU    busy is 0 ................... the store that makes it 1
+ *	another                  makes it 1
+ *
+ * Whoever came to that store first has the list, and the other has not.
+ */
+static void of_two_at_once_one_owns(struct ktest *t)
+{
+	struct pcp_list *list;
+	struct page *page;
+	u64 busy;
+
+	if (HOST_TSAN) {
+		ktest_skip(t, "an atomic write under ThreadSanitizer");
+		return;
+	}
+	host_machine_boot(&machine);
+	__free_pages(alloc_pages(GFP_KERNEL, 0), 0);
+	list = list_of(0, 0, 0);
+	busy = event(0, PCP_BUSY);
+
+	host_at_write(&list->busy, own_as_another, list);
+	page = alloc_pages(GFP_KERNEL, 0);
+	EXPECT(t, !host_write_awaited());
+	ASSERT_TRUE(t, page != NULL);
+	EXPECT_EQ(t, list->nr_hot, STACK);
+	EXPECT_EQ(t, event(0, PCP_BUSY), busy + 1);
+	pcp_disown(list);
+
+	host_at_write(&list->busy, own_as_another, list);
+	__free_pages(page, 0);
+	EXPECT(t, !host_write_awaited());
+	EXPECT_EQ(t, list->nr_frees, 1);
+	EXPECT_EQ(t, event(0, PCP_BUSY), busy + 2);
+	EXPECT_EQ(t, list->busy, 1);
+	pcp_disown(list);
+	expect_check_clean(t);
+}
+
 /* Any CPU drains all; afterwards everything merges to what it was. */
 static void a_drain_reaches_every_cpu(struct ktest *t)
 {
@@ -471,6 +522,7 @@ static const struct ktest_case cases[] = {
 	KTEST(a_short_zone_gets_them_back),
 	KTEST(large_orders_go_to_the_zone),
 	KTEST(an_owner_is_left_alone),
+	KTEST(of_two_at_once_one_owns),
 	KTEST(a_drain_reaches_every_cpu),
 	KTEST(a_failing_request_gets_it_back),
 	KTEST(no_hoarding_near_the_marks),
