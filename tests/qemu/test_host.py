@@ -11,7 +11,7 @@ from hwlib.ktap import Ktap
 LIMIT_SECONDS = 600
 
 # Under ThreadSanitizer only what has several CPUs: it looks for nothing else, and takes its time.
-SUITES = {"tests-tsan": "fault_inject,lock,lockcheck,mempolicy,pcp,request,stress,threads,trace"}
+SUITES = {"tests-tsan": "cpuset,fault_inject,lock,lockcheck,mempolicy,pcp,request,stress,threads,trace"}
 
 
 def binaries(config):
