@@ -11,6 +11,8 @@
 #include <mm/memblock.h>
 #include <mm/page_alloc.h>
 
+#include "mm/pcp.h"
+
 /*
  *	0        16M        64M      |4G     4G+32M|5G      5G+64M|
  *	| 0: DMA | 0: DMA32 |        | 0: Normal   | 1: Normal    |     distance 20
@@ -214,21 +216,36 @@ static void failure_is_reported_once_and_fully(struct ktest *t)
 	EXPECT(t, !host_log_contains("  node 0 Normal: free "));
 }
 
+static void expect_irqs_untouched(struct ktest *t, unsigned int order)
+{
+	bool before = irqs_disabled();
+	struct page *page = alloc_pages(GFP_ATOMIC, order);
+
+	ASSERT_TRUE(t, page != NULL);
+	EXPECT_EQ(t, irqs_disabled(), before);
+	__free_pages(page, order);
+	EXPECT_EQ(t, irqs_disabled(), before);
+}
+
+/* From the zone, which is locked for it; from a list that is filled for it; and by the hit path. */
 static void interrupts_come_back_as_they_were(struct ktest *t)
 {
-	struct page *page;
+	struct zone_snapshot before, after;
 
 	host_machine_boot(&two_nodes);
-	page = alloc_pages(GFP_KERNEL, 0);
-	EXPECT(t, !irqs_disabled());
-	__free_pages(page, 0);
-	EXPECT(t, !irqs_disabled());
-	host_irqs_disabled = true;
-	page = alloc_pages(GFP_ATOMIC, 0);
-	EXPECT(t, irqs_disabled());
-	__free_pages(page, 0);
-	EXPECT(t, irqs_disabled());
-	host_irqs_disabled = false;
+	for (u32 off = 0; off <= 1; off++) {
+		unsigned int order = off; /* its list is empty yet */
+
+		host_irqs_disabled = off;
+		before = snapshot(0, ZONE_NORMAL);
+		expect_irqs_untouched(t, PCP_MAX_ORDER + 1);
+		expect_irqs_untouched(t, order);
+		expect_irqs_untouched(t, order);
+		after = snapshot(0, ZONE_NORMAL);
+		host_irqs_disabled = false;
+		EXPECT(t, after.events[ZONE_FREE] - before.events[ZONE_FREE] > 0);
+		EXPECT_EQ(t, after.events[PCP_REFILL] - before.events[PCP_REFILL], 1);
+	}
 }
 
 /* --- Misuse -------------------------------------------------------------------------------- */
