@@ -11,8 +11,11 @@
  *	with             |uuuu|mm..|m.m.|.m.m|m..m|m..m|     one
  *
  * Free blocks are listed by the type of their pageblock, always (BTYPE-1), whoever had them: a page
- * that is given back needs no memory of why it was taken. At boot all is movable, so that unmovable
- * pages claim pageblocks one by one as they need them.
+ * that is given back needs no memory of why it was taken.
+ *
+ * At boot a pageblock is movable if every page of it is the allocator's. Where one is not (the kernel,
+ * the memory map, a hole, the edge of RAM), no large block can ever be made, so there unmovable pages
+ * spoil nothing: they begin with those, and claim others one by one as they need them.
  *
  * --- When a type has nothing left
  *
@@ -174,13 +177,27 @@ static void init_range(pfn_t start, pfn_t end, bool shares_first)
 
 	for (pfn_t pfn = ALIGN_DOWN(start, PAGEBLOCK_PAGES); pfn < end; pfn += PAGEBLOCK_PAGES) {
 		struct page *first = pfn_to_page(pfn);
+		bool whole = pfn >= start && pfn + PAGEBLOCK_PAGES <= end;
 
-		if (pfn < start && shares_first) {
+		if (pfn < start && shares_first)
 			first->pageblock_shared = true;
-			first->pageblock_type = BLOCK_UNMOVABLE;
-		} else if (!first->pageblock_shared) {
-			first->pageblock_type = type;
-		}
+		first->pageblock_type = whole ? type : BLOCK_UNMOVABLE;
+	}
+}
+
+/* Those that have a page which boot keeps. */
+static void init_reserved(void)
+{
+	struct memblock_range range;
+	phys_addr_t cursor = 0;
+
+	while (memblock_next(&cursor, &range)) {
+		pfn_t pfn = ALIGN_DOWN(pfn_down(range.base), PAGEBLOCK_PAGES);
+
+		if (!range.reserved)
+			continue;
+		for (; pfn < pfn_down(range.end); pfn += PAGEBLOCK_PAGES)
+			pfn_to_page(pfn)->pageblock_type = BLOCK_UNMOVABLE;
 	}
 }
 
@@ -201,4 +218,5 @@ void block_types_init(bool enabled)
 		last = pfn_down(range.end) - 1;
 		nid = range.nid;
 	}
+	init_reserved();
 }
