@@ -42,6 +42,10 @@ void alloc_context_build(struct alloc_context *ac, int nid, gfp_t gfp, unsigned 
 struct page *alloc_walk(const struct alloc_context *ac, enum zone_watermark mark, u32 alloc_flags);
 #define REHEARSED_PAGE ((struct page *)1)
 
+/* A block of the zone's own lists, marks or not, counted; NULL if there is none that large. */
+struct page *zone_take(struct zone *zone, unsigned int order, enum block_type type,
+		       int preferred_nid);
+
 /* From below the low mark to the end, in the documented order. May sleep if the request may. */
 struct page *alloc_slowly(const struct alloc_context *ac);
 
