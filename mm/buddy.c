@@ -208,7 +208,8 @@ static __noinline unsigned int merge_pageblocks(struct zone *zone, struct page *
 
 	if (load_relaxed(&buddy->block) == free_block(zone) + (PAGEBLOCK_ORDER << 8)) {
 		lists_remove(&zone->free[buddy->pageblock_type], buddy, order);
-		pageblocks_convert_locked(zone, buddy, order, type);
+		if (unlikely(buddy->pageblock_type != type))
+			pageblocks_convert_locked(zone, buddy, order, type);
 		page = unite(page, MAP_SPAN(PAGEBLOCK_ORDER));
 		order++;
 	}

@@ -281,11 +281,16 @@ static __noinline _Noreturn void report_bad_address(const void *addr, const char
 	os_panic("free of %p, which is %s; freed with order %u by %s", addr, what, order, caller);
 }
 
-/* An address that is no multiple of the size has no frame number to ask about. */
+/*
+ * An address that is no multiple of the size has no frame number to ask about. By rotating instead of
+ * shifting, its low bits become the highest of a number that no section reaches.
+ */
 static inline bool is_struct_page(const struct page *page)
 {
-	return IS_ALIGNED((uintptr_t)page - VMEMMAP_BASE, sizeof(struct page)) &&
-	       memmap_covers(page_to_pfn(page));
+	const u32 shift = __builtin_ctzll(sizeof(struct page));
+	u64 offset = (uintptr_t)page - VMEMMAP_BASE;
+
+	return memmap_covers(offset >> shift | offset << (64 - shift));
 }
 
 /* Before the page is given back: after that another CPU may have it, and trace that first. */
