@@ -138,34 +138,29 @@ static bool try_convert(struct zone *zone, struct page *page, unsigned int order
 	return true;
 }
 
-struct page *block_type_fall_back_locked(struct zone *zone, unsigned int order,
-					 enum block_type *type, unsigned int *found,
-					 bool *may_convert)
+struct taken_block block_type_fall_back_locked(struct zone *zone, unsigned int order,
+					       enum block_type wanted, bool *may_convert)
 {
-	enum block_type wanted = *type, other = !wanted;
-	struct free_lists *lists = &zone->free[other];
-	struct page *page;
-	unsigned int most;
+	struct free_lists *lists = &zone->free[!wanted];
+	struct taken_block block = {.type = wanted};
 
 	if (lists->orders >> order == 0)
-		return NULL;
-	most = 31 - (unsigned int)__builtin_clz(lists->orders);
-	page = list_first_entry(&lists->area[most].list, struct page, free_link);
-	if (most >= PAGEBLOCK_ORDER) {
-		lists_remove(lists, page, most);
-		pageblocks_convert_locked(zone, page, most, wanted);
+		return block;
+	block.order = 31 - (unsigned int)__builtin_clz(lists->orders);
+	block.page = list_first_entry(&lists->area[block.order].list, struct page, free_link);
+	if (block.order >= PAGEBLOCK_ORDER) {
+		lists_remove(lists, block.page, block.order);
+		pageblocks_convert_locked(zone, block.page, block.order, wanted);
 		zone_count_locked(zone, EXTFRAG_STEAL, 1);
-		*found = most;
-		return page;
+		return block;
 	}
-	if (*may_convert && try_convert(zone, page, most, wanted)) {
+	if (*may_convert && try_convert(zone, block.page, block.order, wanted)) {
 		zone_count_locked(zone, EXTFRAG_STEAL, 1);
-		return take_smallest(&zone->free[wanted], order, found);
+		return take_smallest(zone, order, wanted);
 	}
 	*may_convert = false;
-	*type = other;
 	zone_count_locked(zone, EXTFRAG_FALLBACK, 1);
-	return take_smallest(lists, order, found);
+	return take_smallest(zone, order, !wanted);
 }
 
 /* --- Boot ---------------------------------------------------------------------------------- */

@@ -46,19 +46,27 @@ static inline void lists_remove(struct free_lists *lists, struct page *page, uns
 	store_relaxed(&lists->orders, orders);
 }
 
-/* Takes the smallest block of at least this order off its list; NULL if there is none. */
-static inline struct page *take_smallest(struct free_lists *lists, unsigned int order,
-					 unsigned int *found)
+/* A block off its list. Two words, so that it is returned in registers. */
+struct taken_block {
+	struct page *page; /* NULL: there was none */
+	unsigned int order;
+	enum block_type type; /* of its pageblock: where what is not wanted of it goes */
+};
+
+/* Takes the smallest block of at least this order, of the type. */
+static inline struct taken_block take_smallest(struct zone *zone, unsigned int order,
+					       enum block_type type)
 {
+	struct free_lists *lists = &zone->free[type];
+	struct taken_block block = {.order = order, .type = type};
 	u32 fitting = lists->orders >> order;
-	struct page *page;
 
 	if (fitting == 0)
-		return NULL;
-	*found = order + (unsigned int)__builtin_ctz(fitting);
-	page = list_first_entry(&lists->area[*found].list, struct page, free_link);
-	lists_remove(lists, page, *found);
-	return page;
+		return block;
+	block.order += (unsigned int)__builtin_ctz(fitting);
+	block.page = list_first_entry(&lists->area[block.order].list, struct page, free_link);
+	lists_remove(lists, block.page, block.order);
+	return block;
 }
 
 /*

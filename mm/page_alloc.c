@@ -89,11 +89,12 @@ static __always_inline enum hit_verdict hit_zone(int nid, gfp_t gfp, unsigned in
 
 static __always_inline struct page *alloc_hit(int nid, gfp_t gfp, unsigned int order)
 {
+	u32 index = pcp_index(order, gfp);
 	struct zone *zone;
 
 	if (unlikely(hit_zone(nid, gfp, order, &zone) != HIT_TAKE))
 		return NULL;
-	return pcp_alloc_hit(zone, pcp_index(order, gfp));
+	return pcp_alloc_hit(zone, index);
 }
 
 /* A request's whole way. `policy` NULL: the task's. */
