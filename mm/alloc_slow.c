@@ -37,7 +37,6 @@
 #include <mm/trace.h>
 
 #include "block_type.h"
-#include "buddy.h"
 #include "pcp.h"
 #include "vmstat.h"
 #include "watermark.h"
@@ -112,30 +111,6 @@ void alloc_context_build(struct alloc_context *ac, int nid, gfp_t gfp, unsigned 
 }
 
 /* --- Looking and taking -------------------------------------------------------------------------- */
-
-/* Linux's NUMA statistics: did the request get the node it preferred, and is it the CPU's own? */
-static void count_placement_locked(struct zone *zone, int preferred_nid)
-{
-	bool local = zone->nid == cpu_to_node(smp_processor_id());
-
-	zone_count_locked(zone, zone->nid == preferred_nid ? NUMA_HIT : NUMA_MISS, 1);
-	zone_count_locked(zone, local ? NUMA_LOCAL : NUMA_OTHER, 1);
-}
-
-struct page *zone_take(struct zone *zone, unsigned int order, enum block_type type,
-		       int preferred_nid)
-{
-	unsigned long flags = spin_lock_irqsave(&zone->lock);
-	struct page *page = buddy_take_locked(zone, order, type);
-
-	if (likely(page)) {
-		zone_count_locked(zone, ZONE_ALLOC, 1);
-		zone_count_locked(zone, ZONE_ALLOC_PAGES, (u64)1 << order);
-		count_placement_locked(zone, preferred_nid);
-	}
-	spin_unlock_irqrestore(&zone->lock, flags);
-	return page;
-}
 
 /* Takes a block from this zone, marks or not; NULL if it has none that large. */
 static struct page *take_from_zone(const struct alloc_context *ac, struct zone *zone,

@@ -75,14 +75,15 @@ static __noinline void trace_merge(const struct page *page, unsigned int order, 
 static inline void split_down(struct zone *zone, const struct taken_block *block,
 			      unsigned int order)
 {
-	struct free_lists *lists = &zone->free[block->type];
+	struct free_lists *lists = lists_of(zone, block->type);
 	unsigned int half = block->order;
-	u32 orders = lists->orders;
+	/* One of each order on the way gets a block. */
+	u32 orders = lists->orders | (((u32)1 << half) - ((u32)1 << order));
 
 	zone_count_locked(zone, ZONE_SPLIT, half - order);
 	while (half > order) {
 		half--;
-		area_push(&lists->area[half], block->page + ((u64)1 << half), half, &orders);
+		area_add(&lists->area[half], block->page + ((u64)1 << half), half);
 	}
 	store_relaxed(&lists->orders, orders);
 }
@@ -193,21 +194,21 @@ static inline struct page *unite(struct page *page, uintptr_t span)
 	return buddy_lower_of(page, span);
 }
 
-/* The last step: two pageblocks, if the buddy is as free. */
+/* The last step: two pageblocks, if the buddy is as free: if it shows `block`. */
 static __noinline unsigned int merge_pageblocks(struct zone *zone, struct page *page,
-						enum block_type type)
+						enum block_type type, u32 block)
 {
 	unsigned int order = PAGEBLOCK_ORDER;
 	struct page *buddy = buddy_page(page, MAP_SPAN(PAGEBLOCK_ORDER));
 
-	if (load_relaxed(&buddy->block) == free_block(zone) + (PAGEBLOCK_ORDER << 8)) {
-		lists_remove(&zone->free[buddy->pageblock_type], buddy, order);
+	if (load_relaxed(&buddy->block) == block) {
+		lists_remove(lists_of(zone, buddy->pageblock_type), buddy, order);
 		if (unlikely(buddy->pageblock_type != type))
 			pageblocks_convert_locked(zone, buddy, order, type);
 		page = unite(page, MAP_SPAN(PAGEBLOCK_ORDER));
 		order++;
 	}
-	lists_add(&zone->free[type], page, order);
+	lists_add(lists_of(zone, type), page, order);
 	return order;
 }
 
@@ -239,7 +240,7 @@ static __always_inline unsigned int merge_up(struct zone *zone, struct page *pag
 	}
 	store_relaxed(&lists->orders, orders);
 	if (order == PAGEBLOCK_ORDER)
-		return merge_pageblocks(zone, page, type);
+		return merge_pageblocks(zone, page, type, block);
 	lists_add(lists, page, order);
 	return order;
 }
