@@ -116,7 +116,18 @@ struct page *buddy_take_locked(struct zone *zone, unsigned int order, enum block
 	return page;
 }
 
-/* Cuts a block into pieces, PCP, and stacks them: the lowest on top. */
+/* A piece of the order, PCP, on top of the stack. */
+static inline struct page *stack_piece(struct page *piece, unsigned int order, u8 list,
+				       struct page *stack)
+{
+	/* Relaxed: the list that it goes to is owned. */
+	store_relaxed(&piece->head, PAGE_HEAD(PAGE_PCP, order));
+	piece->list = list;
+	piece->pcp_next = stack;
+	return piece;
+}
+
+/* Cuts a block into pieces and stacks them: the lowest on top. */
 static inline struct page *cut_up(struct page *page, unsigned int from_order, unsigned int order,
 				  u8 list, struct page *stack)
 {
@@ -124,11 +135,7 @@ static inline struct page *cut_up(struct page *page, unsigned int from_order, un
 
 	do {
 		piece -= (u64)1 << order;
-		/* Relaxed: the list that it goes to is owned. */
-		store_relaxed(&piece->head, PAGE_HEAD(PAGE_PCP, order));
-		piece->list = list;
-		piece->pcp_next = stack;
-		stack = piece;
+		stack = stack_piece(piece, order, list, stack);
 	} while (piece != page);
 	return stack;
 }
@@ -148,19 +155,25 @@ u32 buddy_take_many_locked(struct zone *zone, unsigned int order, enum block_typ
 	bool may_convert = true;
 
 	while (taken < nr) {
-		unsigned int most = order + 31 - (u32)__builtin_clz(nr - taken);
 		struct taken_block block = take(zone, order, wanted, &may_convert);
-		unsigned int cut = MIN(block.order, most);
+		unsigned int cut;
 
 		if (!block.page)
 			break;
+		blocks++;
+		/* Of what has come back page by page there are many that fit as they are. */
+		if (block.order == order) {
+			top = stack_piece(block.page, order, list, top);
+			taken++;
+			continue;
+		}
+		cut = MIN(block.order, order + 31 - (u32)__builtin_clz(nr - taken));
 		if (block.order > cut)
 			split_down(zone, &block, cut);
 		if (unlikely(load_relaxed(&trace_enabled)))
 			trace_split(zone, block.page, block.order, cut);
 		top = cut_up(block.page, cut, order, list, top);
 		taken += (u32)1 << (cut - order);
-		blocks++;
 	}
 	*stack = top;
 	zone_count_locked(zone, ZONE_SPLIT, taken - blocks);
