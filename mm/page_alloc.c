@@ -4,7 +4,10 @@
  *	alloc_pages_node(nid, gfp, order)
  *	    |
  *	hit path    a small block, the first zone above its low mark, this CPU's lists have one
- *	    |  else build the context: zonelist, class of the request
+ *	    |  no
+ *	    v
+ *	plain       the same zone and mark, but any order, or a list that must be filled first
+ *	    |  no: then build the context: who may take where, how far down
  *	    v
  *	fast path   walk the zonelist, take where the low mark holds
  *	    |  none
@@ -124,7 +127,8 @@ static __noinline struct page *alloc_whole_way(int nid, gfp_t gfp, unsigned int 
 
 /*
  * What the hit path would serve, but for the order or an empty list, is served by the same zone's lists
- * under its lock: nobody has to say again who asks, and for what. As there NULL decides nothing.
+ * under its lock: nobody has to say again who asks, and for what. As there NULL decides nothing, and
+ * while hit paths are closed it is the answer.
  */
 static inline struct page *alloc_plain(int nid, gfp_t gfp, unsigned int order)
 {
@@ -132,11 +136,15 @@ static inline struct page *alloc_plain(int nid, gfp_t gfp, unsigned int order)
 	struct zone *zone;
 	u64 free, mark;
 
-	if (order > MAX_ORDER || gfp & ~GFP_HIT_PATH || (u32)nid >= MAX_NUMNODES ||
-	    this_task_is_limited())
+	if (order > MAX_ORDER || gfp & ~GFP_HIT_PATH || this_task_is_limited())
+		return NULL;
+	if (nid == NUMA_NO_NODE)
+		nid = cpu_to_node(
+			smp_processor_id()); /* there is no policy, or it would be limited */
+	if ((u32)nid >= MAX_NUMNODES)
 		return NULL;
 	zone = first_zone[nid];
-	/* Relaxed: hints, as in hit_zone(). The block's pages are off when the mark is looked at. */
+	/* Relaxed: hints, as in hit_zone(). What is asked for comes off before the mark is looked at. */
 	free = load_relaxed(&zone->nr_free_pages);
 	mark = load_relaxed(&zone->fast_mark);
 	if (free <= mark || free - mark <= (u64)1 << order)
