@@ -1,9 +1,9 @@
 /*
  * Seam 2, second part: who is running, sleeping and waking, threads.
  *
- * mm/ asks for this from the first mechanism on that can block. A kernel without threads can leave
- * it out and still gets every path that does not. kernel/sched*.c implements it for ours,
- * tests/host/threads.c with pthreads, where a thread plays a CPU.
+ * A request asks who makes it, and waits where it may. A kernel without threads has one task that can
+ * never sleep (examples/minimal/port.c). kernel/sched*.c implements it for ours, tests/host/threads.c
+ * with pthreads, where a thread plays a CPU.
  */
 #ifndef MM_OS_TASK_H
 #define MM_OS_TASK_H
