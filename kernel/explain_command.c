@@ -39,9 +39,12 @@ static void say_begin(struct alloc_recorder *recorder, const struct explanation 
 	if (so_far->refused)
 		return;
 	node_list_format(so_far->permit.nodes & node_memory_mask(), nodes, sizeof(nodes));
-	kprintf("class %s, from node %d, may use node%s %s; %s; %s\n",
+	kprintf("class %s, from node %d, may use %s%s; %s; %s\n",
 		zone_type_name(so_far->request_class), so_far->permit.preferred_nid,
-		strchr(nodes, ',') || strchr(nodes, '-') ? "s" : "", nodes,
+		nodes[0] == '\0'                                ? "no node"
+		: strchr(nodes, ',') || strchr(nodes, '-') ? "nodes "
+							   : "node ",
+		nodes,
 		so_far->permit.entitled ? "entitled" : "not entitled",
 		so_far->may_block ? "may sleep" : "never sleeps");
 }

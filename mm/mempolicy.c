@@ -208,6 +208,9 @@ void permit_build(struct node_permit *permit, int nid, gfp_t gfp, const struct m
 		policy = task->mempolicy;
 	if (policy && nid == NUMA_NO_NODE)
 		apply_policy(permit, task, policy);
+	/* Last: whoever may leave the cpuset, nobody leaves this. */
+	if (gfp & __GFP_THISNODE)
+		permit->nodes &= NODE_BIT(permit->preferred_nid);
 }
 
 bool permit_is_stale(const struct node_permit *permit)

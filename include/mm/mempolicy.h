@@ -73,7 +73,8 @@ struct node_permit {
  * What the request may do. nid NUMA_NO_NODE: where the policy says, else the CPU's own node; `policy`
  * NULL: the running task's. Entitled are PF_MEMALLOC, outside interrupts, and __GFP_MEMALLOC, but never with
  * __GFP_NOMEMALLOC. Interrupts, entitled requests and OOM victims may leave the cpuset. A BIND that has no
- * node in common with the cpuset does not hold, as in Linux: the cpuset does.
+ * node in common with the cpuset does not hold, as in Linux: the cpuset does. With __GFP_THISNODE it is the
+ * preferred node or none, for all of them.
  */
 void permit_build(struct node_permit *permit, int nid, gfp_t gfp, const struct mempolicy *policy);
 

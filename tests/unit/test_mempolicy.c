@@ -121,6 +121,28 @@ static void this_node_is_never_left(struct ktest *t)
 	EXPECT_STREQ(t, nodes_in_order(NUMA_NO_NODE, GFP_KERNEL, NULL), "2310");
 }
 
+/* What slabs will ask, who have no zonelist that says it for them. */
+static void the_predicate_knows_of_this_node(struct ktest *t)
+{
+	static const struct mempolicy prefer_2 = {MPOL_PREFERRED, NODE_BIT(2)};
+	const gfp_t this_node = GFP_KERNEL | __GFP_THISNODE;
+	struct node_permit permit;
+
+	host_machine_boot(&five_nodes);
+	permit_build(&permit, 1, this_node, NULL);
+	EXPECT_EQ(t, permit.nodes, NODE_BIT(1));
+	permit_build(&permit, NUMA_NO_NODE, this_node, NULL);
+	EXPECT_EQ(t, permit.nodes, NODE_BIT(0));
+	permit_build(&permit, NUMA_NO_NODE, this_node, &prefer_2);
+	EXPECT_EQ(t, permit.nodes, NODE_BIT(2));
+	/* Who may leave the cpuset may not leave this; who may not has nothing left. */
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(2)), 0);
+	permit_build(&permit, 1, this_node | __GFP_MEMALLOC, NULL);
+	EXPECT_EQ(t, permit.nodes, NODE_BIT(1));
+	permit_build(&permit, 1, this_node, NULL);
+	EXPECT_EQ(t, permit.nodes, 0);
+}
+
 static void policies_by_call(struct ktest *t)
 {
 	static const struct mempolicy local = {MPOL_LOCAL, 0},
@@ -409,6 +431,7 @@ static void what_must_not_fail_sees_a_new_cpuset(struct ktest *t)
 static const struct ktest_case cases[] = {
 	KTEST(nearest_first_there_and_back),
 	KTEST(this_node_is_never_left),
+	KTEST(the_predicate_knows_of_this_node),
 	KTEST(policies_by_call),
 	KTEST(interleaving_takes_turns),
 	KTEST(bind_within_the_cpuset),
