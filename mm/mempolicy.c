@@ -218,7 +218,15 @@ void permit_build(struct node_permit *permit, int nid, gfp_t gfp, const struct m
 		permit->nodes &= NODE_BIT(permit->preferred_nid);
 }
 
+/*
+ * Adds nothing, but with release: an exchange is not seen before what this CPU has looked at until then. What
+ * the old mask allowed was looked at first; if it was gone because memory has gone with the mask, then the
+ * generation is seen to have moved. A plain load could be served before. An interrupt has no cpuset.
+ */
 bool permit_is_stale(const struct node_permit *permit)
 {
-	return load_acquire(&os_current()->mems_generation) != permit->generation;
+	u32 *generation = &os_current()->mems_generation;
+
+	return !os_in_interrupt() &&
+	       __atomic_fetch_add(generation, 0, __ATOMIC_ACQ_REL) != permit->generation;
 }

@@ -243,10 +243,23 @@ static void ask(void *arg)
 	in->page = alloc_pages_node(in->nid, in->gfp | __GFP_NOWARN, 0);
 }
 
+static struct node_permit permit_of_interrupt;
+static bool interrupt_is_stale;
+
+static void build_permit(void *arg)
+{
+	(void)arg;
+	permit_build(&permit_of_interrupt, NUMA_NO_NODE, GFP_ATOMIC, NULL);
+}
+
+static void ask_permit(void *arg)
+{
+	(void)arg;
+	interrupt_is_stale = permit_is_stale(&permit_of_interrupt);
+}
+
 static void who_may_leave_the_cpuset(struct ktest *t)
 {
-	static const struct mempolicy bind = {MPOL_BIND, NODE_BIT(3)};
-	struct in_interrupt in = {.nid = 1, .gfp = GFP_ATOMIC};
 	u32 saved;
 
 	host_machine_boot(&five_nodes);
@@ -267,14 +280,43 @@ static void who_may_leave_the_cpuset(struct ktest *t)
 	os_current()->flags &= ~PF_OOM_VICTIM;
 	EXPECT_EQ(t, alloc_pages_node(1, GFP_KERNEL, 0)->nid, 3);
 
-	/* An interrupt has neither cpuset nor policy. */
-	os_run_on_cpu(0, ask, &in);
+	expect_check_clean(t);
+}
+
+/* Its task is the thread's: main has no CPU to be interrupted on. */
+static void limited_and_interrupted(void *arg)
+{
+	static const struct mempolicy bind = {MPOL_BIND, NODE_BIT(3)};
+	struct in_interrupt in = {.nid = 1, .gfp = GFP_ATOMIC};
+	struct node_permit own;
+	struct ktest *t = arg;
+
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(3)), 0);
+	host_interrupt(0, ask, &in);
 	EXPECT_EQ(t, in.page->nid, 1);
 	EXPECT_EQ(t, task_set_mempolicy(&bind), 0);
 	in.nid = NUMA_NO_NODE;
 	os_run_on_cpu(0, ask, &in);
 	EXPECT_EQ(t, in.page->nid, 0);
 	EXPECT_EQ(t, alloc_pages(GFP_KERNEL, 0)->nid, 3);
+
+	/* It has all nodes, whatever becomes of the cpuset below it: it is not sent round again. */
+	permit_build(&own, NUMA_NO_NODE, GFP_ATOMIC, NULL);
+	host_interrupt(0, build_permit, NULL);
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(1)), 0);
+	host_interrupt(0, ask_permit, NULL);
+	EXPECT(t, permit_is_stale(&own));
+	EXPECT(t, !interrupt_is_stale);
+}
+
+static void an_interrupt_has_no_limits(struct ktest *t)
+{
+	struct os_thread *thread;
+
+	host_machine_boot(&five_nodes);
+	thread = os_thread_start("interrupted", 0, limited_and_interrupted, t);
+	ASSERT_TRUE(t, thread != NULL);
+	os_thread_join(thread);
 }
 
 static void what_is_refused(struct ktest *t)
@@ -455,6 +497,7 @@ static const struct ktest_case cases[] = {
 	KTEST(interleaving_takes_turns),
 	KTEST(bind_within_the_cpuset),
 	KTEST(who_may_leave_the_cpuset),
+	KTEST(an_interrupt_has_no_limits),
 	KTEST(what_is_refused),
 	KTEST(limits_come_and_go),
 	KTEST(a_failure_looks_whether_the_cpuset_moved),
