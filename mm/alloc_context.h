@@ -8,6 +8,7 @@
 #include <mm/mempolicy.h>
 #include <mm/page_alloc.h>
 
+#include "buddy.h"
 #include "zone.h"
 
 /*
@@ -48,6 +49,33 @@ struct page *alloc_slowly(const struct alloc_context *ac);
 /* Fast, then slow, and again if the cpuset has changed meanwhile; *ac is then a new one. */
 struct page *alloc_by_context(struct alloc_context *ac, int nid, const struct mempolicy *policy,
 			      uintptr_t call_site);
+
+/* --- From a zone: the last step of every way ---------------------------------------------------------- */
+
+/* Linux's NUMA statistics: did the request get the node it preferred, and is it the CPU's own? */
+static inline void count_placement_locked(struct zone *zone, int preferred_nid)
+{
+	bool local = zone->nid == cpu_to_node(smp_processor_id());
+
+	zone_count_locked(zone, zone->nid == preferred_nid ? NUMA_HIT : NUMA_MISS, 1);
+	zone_count_locked(zone, local ? NUMA_LOCAL : NUMA_OTHER, 1);
+}
+
+/* A block of the zone's own lists, marks or not, counted; NULL if there is none that large. */
+static inline struct page *zone_take(struct zone *zone, unsigned int order, enum block_type type,
+				     int preferred_nid)
+{
+	unsigned long flags = spin_lock_irqsave(&zone->lock);
+	struct page *page = buddy_take_locked(zone, order, type);
+
+	if (likely(page)) {
+		zone_count_locked(zone, ZONE_ALLOC, 1);
+		zone_count_locked(zone, ZONE_ALLOC_PAGES, (u64)1 << order);
+		count_placement_locked(zone, preferred_nid);
+	}
+	spin_unlock_irqrestore(&zone->lock, flags);
+	return page;
+}
 
 /* --- A rehearsal's own: mm/explain.c, but for the first, which stands with the hit path -------------- */
 

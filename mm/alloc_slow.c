@@ -37,7 +37,6 @@
 #include <mm/trace.h>
 
 #include "block_type.h"
-#include "buddy.h"
 #include "pcp.h"
 #include "vmstat.h"
 #include "watermark.h"
@@ -113,42 +112,21 @@ void alloc_context_build(struct alloc_context *ac, int nid, gfp_t gfp, unsigned 
 
 /* --- Looking and taking -------------------------------------------------------------------------- */
 
-/* Linux's NUMA statistics: did the request get the node it preferred, and is it the CPU's own? */
-static void count_placement_locked(const struct alloc_context *ac, struct zone *zone,
-				   const struct zone *preferred)
-{
-	bool local = zone->nid == cpu_to_node(smp_processor_id());
-	bool hit = zone->nid == preferred->nid;
-
-	zone_count_locked(zone, hit ? NUMA_HIT : NUMA_MISS, 1);
-	zone_count_locked(zone, local ? NUMA_LOCAL : NUMA_OTHER, 1);
-	if (hit && ac->permit.by_policy)
-		zone_count_locked(zone, NUMA_INTERLEAVE_HIT, 1);
-}
-
 /* Takes a block from this zone, marks or not; NULL if it has none that large. */
 static struct page *take_from_zone(const struct alloc_context *ac, struct zone *zone,
 				   const struct zone *preferred)
 {
-	unsigned int order = ac->order;
-	unsigned long flags;
-	struct page *page;
+	struct page *page = NULL;
 
 	/* The lists count only what is plain; an interleaved page shall be seen where it went. */
-	if (order <= PCP_MAX_ORDER && !ac->permit.by_policy) {
-		page = pcp_alloc(zone, order, ac->block_type, ac->request_class,
+	if (ac->order <= PCP_MAX_ORDER && !ac->permit.by_policy)
+		page = pcp_alloc(zone, ac->order, ac->block_type, ac->request_class,
 				 zone->nid != preferred->nid);
-		if (page)
-			return page;
-	}
-	flags = spin_lock_irqsave(&zone->lock);
-	page = buddy_take_locked(zone, order, ac->block_type);
-	if (page) {
-		zone_count_locked(zone, ZONE_ALLOC, 1);
-		zone_count_locked(zone, ZONE_ALLOC_PAGES, (u64)1 << order);
-		count_placement_locked(ac, zone, preferred);
-	}
-	spin_unlock_irqrestore(&zone->lock, flags);
+	if (page)
+		return page;
+	page = zone_take(zone, ac->order, ac->block_type, preferred->nid);
+	if (page && ac->permit.by_policy && zone->nid == preferred->nid)
+		zone_count_atomic(zone, NUMA_INTERLEAVE_HIT);
 	return page;
 }
 

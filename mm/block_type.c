@@ -11,8 +11,11 @@
  *	with             |uuuu|mm..|m.m.|.m.m|m..m|m..m|     one
  *
  * Free blocks are listed by the type of their pageblock, always (BTYPE-1), whoever had them: a page
- * that is given back needs no memory of why it was taken. At boot all is movable, so that unmovable
- * pages claim pageblocks one by one as they need them.
+ * that is given back needs no memory of why it was taken.
+ *
+ * At boot a pageblock is movable if every page of it is the allocator's. Where one is not (the kernel,
+ * the memory map, a hole, the edge of RAM), no large block can ever be made, so there unmovable pages
+ * spoil nothing: they begin with those, and claim others one by one as they need them.
  *
  * --- When a type has nothing left
  *
@@ -135,34 +138,29 @@ static bool try_convert(struct zone *zone, struct page *page, unsigned int order
 	return true;
 }
 
-struct page *block_type_fall_back_locked(struct zone *zone, unsigned int order,
-					 enum block_type *type, unsigned int *found,
-					 bool *may_convert)
+struct taken_block block_type_fall_back_locked(struct zone *zone, unsigned int order,
+					       enum block_type wanted, bool *may_convert)
 {
-	enum block_type wanted = *type, other = !wanted;
-	struct free_lists *lists = &zone->free[other];
-	struct page *page;
-	unsigned int most;
+	struct free_lists *lists = &zone->free[!wanted];
+	struct taken_block block = {.type = wanted};
 
 	if (lists->orders >> order == 0)
-		return NULL;
-	most = 31 - (unsigned int)__builtin_clz(lists->orders);
-	page = list_first_entry(&lists->area[most].list, struct page, free_link);
-	if (most >= PAGEBLOCK_ORDER) {
-		lists_remove(lists, page, most);
-		pageblocks_convert_locked(zone, page, most, wanted);
+		return block;
+	block.order = 31 - (unsigned int)__builtin_clz(lists->orders);
+	block.page = list_first_entry(&lists->area[block.order].list, struct page, free_link);
+	if (block.order >= PAGEBLOCK_ORDER) {
+		lists_remove(lists, block.page, block.order);
+		pageblocks_convert_locked(zone, block.page, block.order, wanted);
 		zone_count_locked(zone, EXTFRAG_STEAL, 1);
-		*found = most;
-		return page;
+		return block;
 	}
-	if (*may_convert && try_convert(zone, page, most, wanted)) {
+	if (*may_convert && try_convert(zone, block.page, block.order, wanted)) {
 		zone_count_locked(zone, EXTFRAG_STEAL, 1);
-		return take_smallest(&zone->free[wanted], order, found);
+		return take_smallest(zone, order, wanted);
 	}
 	*may_convert = false;
-	*type = other;
 	zone_count_locked(zone, EXTFRAG_FALLBACK, 1);
-	return take_smallest(lists, order, found);
+	return take_smallest(zone, order, !wanted);
 }
 
 /* --- Boot ---------------------------------------------------------------------------------- */
@@ -174,13 +172,27 @@ static void init_range(pfn_t start, pfn_t end, bool shares_first)
 
 	for (pfn_t pfn = ALIGN_DOWN(start, PAGEBLOCK_PAGES); pfn < end; pfn += PAGEBLOCK_PAGES) {
 		struct page *first = pfn_to_page(pfn);
+		bool whole = pfn >= start && pfn + PAGEBLOCK_PAGES <= end;
 
-		if (pfn < start && shares_first) {
+		if (pfn < start && shares_first)
 			first->pageblock_shared = true;
-			first->pageblock_type = BLOCK_UNMOVABLE;
-		} else if (!first->pageblock_shared) {
-			first->pageblock_type = type;
-		}
+		first->pageblock_type = whole ? type : BLOCK_UNMOVABLE;
+	}
+}
+
+/* Those that have a page which boot keeps. */
+static void init_reserved(void)
+{
+	struct memblock_range range;
+	phys_addr_t cursor = 0;
+
+	while (memblock_next(&cursor, &range)) {
+		pfn_t pfn = ALIGN_DOWN(pfn_down(range.base), PAGEBLOCK_PAGES);
+
+		if (!range.reserved)
+			continue;
+		for (; pfn < pfn_down(range.end); pfn += PAGEBLOCK_PAGES)
+			pfn_to_page(pfn)->pageblock_type = BLOCK_UNMOVABLE;
 	}
 }
 
@@ -201,4 +213,5 @@ void block_types_init(bool enabled)
 		last = pfn_down(range.end) - 1;
 		nid = range.nid;
 	}
+	init_reserved();
 }

@@ -7,6 +7,7 @@
 #include <mm/gfp.h>
 
 #include "buddy.h"
+#include "buddy_area.h"
 
 /* The type that is looked for is the request's and this: 0, if there is but one. Constant after boot. */
 extern u32 block_type_mask;
@@ -32,13 +33,11 @@ void pageblocks_convert_locked(struct zone *zone, struct page *page, unsigned in
 			       enum block_type type);
 
 /*
- * The type has no block of the order: takes one of the other type off its lists, NULL if that has none.
- * *found is its order, *type the type that the rest of it has then. *may_convert: whether a pageblock
- * may be looked through to convert it; false afterwards if that came to nothing.
+ * The type has no block of the order: takes one of the other type off its lists. *may_convert: whether a
+ * pageblock may be looked through to convert it; false afterwards if that came to nothing.
  */
-struct page *block_type_fall_back_locked(struct zone *zone, unsigned int order,
-					 enum block_type *type, unsigned int *found,
-					 bool *may_convert);
+struct taken_block block_type_fall_back_locked(struct zone *zone, unsigned int order,
+					       enum block_type wanted, bool *may_convert);
 
 /* Boot: every pageblock's first type, after the memory map is there and before it is handed over. */
 void block_types_init(bool enabled);

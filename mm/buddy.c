@@ -72,56 +72,62 @@ static __noinline void trace_merge(const struct page *page, unsigned int order, 
 /* --- Taking -------------------------------------------------------------------------------- */
 
 /* Halves the block until it has the order; the upper halves become free blocks. */
-static inline void split_down(struct zone *zone, struct page *page, unsigned int from_order,
-			      unsigned int order, enum block_type type)
+static inline void split_down(struct zone *zone, const struct taken_block *block,
+			      unsigned int order)
 {
-	struct free_lists *lists = &zone->free[type];
-	u32 orders = lists->orders;
+	struct free_lists *lists = lists_of(zone, block->type);
+	unsigned int half = block->order;
+	/* One of each order on the way gets a block. */
+	u32 orders = lists->orders | (((u32)1 << half) - ((u32)1 << order));
 
-	zone_count_locked(zone, ZONE_SPLIT, from_order - order);
-	while (from_order > order) {
-		from_order--;
-		area_push(&lists->area[from_order], page + ((u64)1 << from_order), from_order,
-			  &orders);
+	zone_count_locked(zone, ZONE_SPLIT, half - order);
+	while (half > order) {
+		half--;
+		area_add(&lists->area[half], block->page + ((u64)1 << half), half);
 	}
 	store_relaxed(&lists->orders, orders);
 }
 
-/*
- * Of the type, or of the other one if there must be. Afterwards *type is that of the pageblock, where the
- * rest of the block goes. Out of line is what is rare.
- */
-static inline struct page *take(struct zone *zone, unsigned int order, enum block_type *type,
-				unsigned int *found, bool *may_convert)
+/* Of the type, or of the other one if there must be. Out of line is what is rare. */
+static inline struct taken_block take(struct zone *zone, unsigned int order, enum block_type type,
+				      bool *may_convert)
 {
-	struct page *page;
+	struct taken_block block = take_smallest(zone, order, type);
 
-	*type &= block_type_mask;
-	page = take_smallest(&zone->free[*type], order, found);
-	return likely(page) ? page
-			    : block_type_fall_back_locked(zone, order, type, found, may_convert);
+	return likely(block.page) ? block
+				  : block_type_fall_back_locked(zone, order, type, may_convert);
 }
 
 struct page *buddy_take_locked(struct zone *zone, unsigned int order, enum block_type type)
 {
-	u8 list = PAGE_LIST(order, type);
 	bool may_convert = true;
-	unsigned int found;
-	struct page *page = take(zone, order, &type, &found, &may_convert);
+	struct taken_block block = take(zone, order, type & block_type_mask, &may_convert);
+	struct page *page = block.page;
 
 	if (!page)
 		return NULL;
-	split_down(zone, page, found, order, type);
-	page->list = list;
+	split_down(zone, &block, order);
+	page->list = PAGE_LIST(order, type);
 	/* Relaxed: the block goes to the caller, on this CPU. */
 	store_relaxed(&page->head, PAGE_HEAD(PAGE_ALLOCATED, order));
 	add_free_pages(zone, -((s64)1 << order));
 	if (unlikely(load_relaxed(&trace_enabled)))
-		return trace_split(zone, page, found, order);
+		return trace_split(zone, page, block.order, order);
 	return page;
 }
 
-/* Cuts a block into pieces, PCP, and stacks them: the lowest on top. */
+/* A piece of the order, PCP, on top of the stack. */
+static inline struct page *stack_piece(struct page *piece, unsigned int order, u8 list,
+				       struct page *stack)
+{
+	/* Relaxed: the list that it goes to is owned. */
+	store_relaxed(&piece->head, PAGE_HEAD(PAGE_PCP, order));
+	piece->list = list;
+	piece->pcp_next = stack;
+	return piece;
+}
+
+/* Cuts a block into pieces and stacks them: the lowest on top. */
 static inline struct page *cut_up(struct page *page, unsigned int from_order, unsigned int order,
 				  u8 list, struct page *stack)
 {
@@ -129,11 +135,7 @@ static inline struct page *cut_up(struct page *page, unsigned int from_order, un
 
 	do {
 		piece -= (u64)1 << order;
-		/* Relaxed: the list that it goes to is owned. */
-		store_relaxed(&piece->head, PAGE_HEAD(PAGE_PCP, order));
-		piece->list = list;
-		piece->pcp_next = stack;
-		stack = piece;
+		stack = stack_piece(piece, order, list, stack);
 	} while (piece != page);
 	return stack;
 }
@@ -143,29 +145,35 @@ static inline struct page *cut_up(struct page *page, unsigned int from_order, un
  * block that is larger than what is wanted is halved down to the largest power of two that is, and
  * that is cut up at once: one list operation for all its pieces.
  */
-u32 buddy_take_many_locked(struct zone *zone, unsigned int order, enum block_type wanted, u32 nr,
+u32 buddy_take_many_locked(struct zone *zone, unsigned int order, enum block_type type, u32 nr,
 			   struct page **stack)
 {
-	u8 list = PAGE_LIST(order, wanted);
+	enum block_type wanted = type & block_type_mask;
+	u8 list = PAGE_LIST(order, type);
 	struct page *top = *stack;
 	u32 taken = 0, blocks = 0;
 	bool may_convert = true;
 
 	while (taken < nr) {
-		unsigned int most = order + 31 - (u32)__builtin_clz(nr - taken);
-		enum block_type type = wanted;
-		unsigned int found, cut;
-		struct page *page = take(zone, order, &type, &found, &may_convert);
+		struct taken_block block = take(zone, order, wanted, &may_convert);
+		unsigned int cut;
 
-		if (!page)
+		if (!block.page)
 			break;
-		cut = MIN(found, most);
-		split_down(zone, page, found, cut, type);
-		if (unlikely(load_relaxed(&trace_enabled)))
-			trace_split(zone, page, found, cut);
-		top = cut_up(page, cut, order, list, top);
-		taken += (u32)1 << (cut - order);
 		blocks++;
+		/* Of what has come back page by page there are many that fit as they are. */
+		if (block.order == order) {
+			top = stack_piece(block.page, order, list, top);
+			taken++;
+			continue;
+		}
+		cut = MIN(block.order, order + 31 - (u32)__builtin_clz(nr - taken));
+		if (block.order > cut)
+			split_down(zone, &block, cut);
+		if (unlikely(load_relaxed(&trace_enabled)))
+			trace_split(zone, block.page, block.order, cut);
+		top = cut_up(block.page, cut, order, list, top);
+		taken += (u32)1 << (cut - order);
 	}
 	*stack = top;
 	zone_count_locked(zone, ZONE_SPLIT, taken - blocks);
@@ -199,20 +207,21 @@ static inline struct page *unite(struct page *page, uintptr_t span)
 	return buddy_lower_of(page, span);
 }
 
-/* The last step: two pageblocks, if the buddy is as free. */
+/* The last step: two pageblocks, if the buddy is as free: if it shows `block`. */
 static __noinline unsigned int merge_pageblocks(struct zone *zone, struct page *page,
-						enum block_type type)
+						enum block_type type, u32 block)
 {
 	unsigned int order = PAGEBLOCK_ORDER;
 	struct page *buddy = buddy_page(page, MAP_SPAN(PAGEBLOCK_ORDER));
 
-	if (load_relaxed(&buddy->block) == free_block(zone) + (PAGEBLOCK_ORDER << 8)) {
-		lists_remove(&zone->free[buddy->pageblock_type], buddy, order);
-		pageblocks_convert_locked(zone, buddy, order, type);
+	if (load_relaxed(&buddy->block) == block) {
+		lists_remove(lists_of(zone, buddy->pageblock_type), buddy, order);
+		if (unlikely(buddy->pageblock_type != type))
+			pageblocks_convert_locked(zone, buddy, order, type);
 		page = unite(page, MAP_SPAN(PAGEBLOCK_ORDER));
 		order++;
 	}
-	lists_add(&zone->free[type], page, order);
+	lists_add(lists_of(zone, type), page, order);
 	return order;
 }
 
@@ -224,7 +233,8 @@ static __always_inline unsigned int merge_up(struct zone *zone, struct page *pag
 					     unsigned int order, u32 block)
 {
 	enum block_type type = pageblock_type(page);
-	struct free_lists *lists = &zone->free[type];
+	struct free_lists *lists =
+		type == BLOCK_MOVABLE ? &zone->free[BLOCK_MOVABLE] : &zone->free[BLOCK_UNMOVABLE];
 	struct free_area *area = &lists->area[order];
 	uintptr_t span = MAP_SPAN(order);
 	u32 orders = lists->orders;
@@ -243,7 +253,7 @@ static __always_inline unsigned int merge_up(struct zone *zone, struct page *pag
 	}
 	store_relaxed(&lists->orders, orders);
 	if (order == PAGEBLOCK_ORDER)
-		return merge_pageblocks(zone, page, type);
+		return merge_pageblocks(zone, page, type, block);
 	lists_add(lists, page, order);
 	return order;
 }

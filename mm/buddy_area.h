@@ -11,14 +11,19 @@
 
 /*
  * Who adds or removes several blocks carries `orders` along, and stores it once: *orders is the lists'.
- * Relaxed, as all of these: see mm/buddy.c.
+ * After area_add() it is the caller's to set. Relaxed, as all of these: see mm/buddy.c.
  */
-static inline void area_push(struct free_area *area, struct page *page, unsigned int order,
-			     u32 *orders)
+static inline void area_add(struct free_area *area, struct page *page, unsigned int order)
 {
 	store_relaxed(&page->head, PAGE_HEAD(PAGE_FREE, order));
 	list_add(&page->free_link, &area->list);
 	area->nr_free++;
+}
+
+static inline void area_push(struct free_area *area, struct page *page, unsigned int order,
+			     u32 *orders)
+{
+	area_add(area, page, order);
 	*orders |= (u32)1 << order;
 }
 
@@ -46,19 +51,33 @@ static inline void lists_remove(struct free_lists *lists, struct page *page, uns
 	store_relaxed(&lists->orders, orders);
 }
 
-/* Takes the smallest block of at least this order off its list; NULL if there is none. */
-static inline struct page *take_smallest(struct free_lists *lists, unsigned int order,
-					 unsigned int *found)
+/* Those that a pageblock of the type has its free blocks on. A choice of two is less than a product. */
+static inline struct free_lists *lists_of(struct zone *zone, enum block_type type)
 {
+	return type == BLOCK_MOVABLE ? &zone->free[BLOCK_MOVABLE] : &zone->free[BLOCK_UNMOVABLE];
+}
+
+/* A block off its list. Two words, so that it is returned in registers. */
+struct taken_block {
+	struct page *page; /* NULL: there was none */
+	unsigned int order;
+	enum block_type type; /* of its pageblock: where what is not wanted of it goes */
+};
+
+/* Takes the smallest block of at least this order, of the type. */
+static inline struct taken_block take_smallest(struct zone *zone, unsigned int order,
+					       enum block_type type)
+{
+	struct free_lists *lists = lists_of(zone, type);
+	struct taken_block block = {.order = order, .type = type};
 	u32 fitting = lists->orders >> order;
-	struct page *page;
 
 	if (fitting == 0)
-		return NULL;
-	*found = order + (unsigned int)__builtin_ctz(fitting);
-	page = list_first_entry(&lists->area[*found].list, struct page, free_link);
-	lists_remove(lists, page, *found);
-	return page;
+		return block;
+	block.order += (unsigned int)__builtin_ctz(fitting);
+	block.page = list_first_entry(&lists->area[block.order].list, struct page, free_link);
+	lists_remove(lists, block.page, block.order);
+	return block;
 }
 
 /*

@@ -4,7 +4,10 @@
  *	alloc_pages_node(nid, gfp, order)
  *	    |
  *	hit path    a small block, the first zone above its low mark, this CPU's lists have one
- *	    |  else build the context: zonelist, class of the request
+ *	    |  no
+ *	    v
+ *	plain       the same zone and mark, but any order, or a list that must be filled first
+ *	    |  no: then build the context: who may take where, how far down
  *	    v
  *	fast path   walk the zonelist, take where the low mark holds
  *	    |  none
@@ -60,32 +63,6 @@ static __noinline void report_bad_request(const char *wrong, int nid, gfp_t gfp,
 	       gfp, order, caller);
 }
 
-/* A request that the hit path has not served: its whole way. `policy` NULL: the task's. */
-static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int order,
-					   const struct mempolicy *policy, uintptr_t call_site)
-{
-	struct alloc_context ac;
-	struct page *page;
-
-	const char *fault = alloc_request_fault(nid, gfp, order, policy);
-
-	if (unlikely(fault)) {
-		report_bad_request(fault, nid, gfp, order, call_site);
-		return NULL;
-	}
-	if (fault_injected(gfp, order, call_site))
-		return NULL;
-	alloc_context_build(&ac, nid, gfp, order, policy);
-	page = alloc_by_context(&ac, nid, policy, call_site);
-	if (unlikely(!page))
-		return NULL;
-	if (unlikely(load_relaxed(&trace_enabled)))
-		trace_alloc(page, order, gfp, call_site);
-	if (gfp & __GFP_ZERO)
-		memset(page_address(page), 0, PAGE_SIZE << order);
-	return page;
-}
-
 /*
  * Flags that ask for nothing that the hit path would have to do or look at. The last two are rare, and
  * without them no contradiction comes this way.
@@ -115,11 +92,75 @@ static __always_inline enum hit_verdict hit_zone(int nid, gfp_t gfp, unsigned in
 
 static __always_inline struct page *alloc_hit(int nid, gfp_t gfp, unsigned int order)
 {
+	u32 index = pcp_index(order, gfp);
 	struct zone *zone;
 
 	if (unlikely(hit_zone(nid, gfp, order, &zone) != HIT_TAKE))
 		return NULL;
-	return pcp_alloc_hit(zone, pcp_index(order, gfp));
+	return pcp_alloc_hit(zone, index);
+}
+
+/* A request's whole way. `policy` NULL: the task's. */
+static __noinline struct page *alloc_whole_way(int nid, gfp_t gfp, unsigned int order,
+					       const struct mempolicy *policy, uintptr_t call_site)
+{
+	const char *fault = alloc_request_fault(nid, gfp, order, policy);
+	struct alloc_context ac;
+	struct page *page;
+
+	if (unlikely(fault)) {
+		report_bad_request(fault, nid, gfp, order, call_site);
+		return NULL;
+	}
+	if (fault_injected(gfp, order, call_site))
+		return NULL;
+	alloc_context_build(&ac, nid, gfp, order, policy);
+	page = alloc_by_context(&ac, nid, policy, call_site);
+	if (unlikely(!page))
+		return NULL;
+	if (unlikely(load_relaxed(&trace_enabled)))
+		trace_alloc(page, order, gfp, call_site);
+	if (gfp & __GFP_ZERO)
+		memset(page_address(page), 0, PAGE_SIZE << order);
+	return page;
+}
+
+/*
+ * What the hit path would serve, but for the order or an empty list, is served by the same zone's lists
+ * under its lock: nobody has to say again who asks, and for what. As there NULL decides nothing, and
+ * while hit paths are closed it is the answer.
+ */
+static inline struct page *alloc_plain(int nid, gfp_t gfp, unsigned int order)
+{
+	struct page *page = NULL;
+	struct zone *zone;
+	u64 free, mark;
+
+	if (order > MAX_ORDER || gfp & ~GFP_HIT_PATH || this_task_is_limited())
+		return NULL;
+	if (nid == NUMA_NO_NODE)
+		nid = cpu_to_node(
+			smp_processor_id()); /* there is no policy, or it would be limited */
+	if ((u32)nid >= MAX_NUMNODES)
+		return NULL;
+	zone = first_zone[nid];
+	/* Relaxed: hints, as in hit_zone(). What is asked for comes off before the mark is looked at. */
+	free = load_relaxed(&zone->nr_free_pages);
+	mark = load_relaxed(&zone->fast_mark);
+	if (free <= mark || free - mark <= (u64)1 << order)
+		return NULL;
+	if (order <= PCP_MAX_ORDER)
+		page = pcp_alloc(zone, order, gfp_block_type(gfp), ZONE_NORMAL, false);
+	return page ? page : zone_take(zone, order, gfp_block_type(gfp), zone->nid);
+}
+
+/* A request that the hit path has not served. */
+static __noinline struct page *alloc_block(int nid, gfp_t gfp, unsigned int order,
+					   uintptr_t call_site)
+{
+	struct page *page = alloc_plain(nid, gfp, order);
+
+	return likely(page) ? page : alloc_whole_way(nid, gfp, order, NULL, call_site);
 }
 
 enum hit_verdict alloc_hit_verdict(int nid, gfp_t gfp, unsigned int order, struct zone **zone)
@@ -136,7 +177,7 @@ struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 {
 	struct page *page = alloc_hit(nid, gfp, order);
 
-	return likely(page) ? page : alloc_block(nid, gfp, order, NULL, os_call_site());
+	return likely(page) ? page : alloc_block(nid, gfp, order, os_call_site());
 }
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
@@ -144,12 +185,12 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order)
 	int nid = cpu_to_node(smp_processor_id());
 	struct page *page = alloc_hit(nid, gfp, order);
 
-	return likely(page) ? page : alloc_block(NUMA_NO_NODE, gfp, order, NULL, os_call_site());
+	return likely(page) ? page : alloc_block(NUMA_NO_NODE, gfp, order, os_call_site());
 }
 
 struct page *alloc_pages_policy(const struct mempolicy *policy, gfp_t gfp, unsigned int order)
 {
-	return alloc_block(NUMA_NO_NODE, gfp, order, policy, os_call_site());
+	return alloc_whole_way(NUMA_NO_NODE, gfp, order, policy, os_call_site());
 }
 
 void *get_free_pages(gfp_t gfp, unsigned int order)
@@ -158,7 +199,7 @@ void *get_free_pages(gfp_t gfp, unsigned int order)
 	struct page *page = alloc_hit(nid, gfp, order);
 
 	if (unlikely(!page))
-		page = alloc_block(NUMA_NO_NODE, gfp, order, NULL, os_call_site());
+		page = alloc_block(NUMA_NO_NODE, gfp, order, os_call_site());
 	return page ? page_address(page) : NULL;
 }
 
@@ -249,11 +290,16 @@ static __noinline _Noreturn void report_bad_address(const void *addr, const char
 	os_panic("free of %p, which is %s; freed with order %u by %s", addr, what, order, caller);
 }
 
-/* An address that is no multiple of the size has no frame number to ask about. */
+/*
+ * An address that is no multiple of the size has no frame number to ask about. By rotating instead of
+ * shifting, its low bits become the highest of a number that no section reaches.
+ */
 static inline bool is_struct_page(const struct page *page)
 {
-	return IS_ALIGNED((uintptr_t)page - VMEMMAP_BASE, sizeof(struct page)) &&
-	       memmap_covers(page_to_pfn(page));
+	const u32 shift = __builtin_ctzll(sizeof(struct page));
+	u64 offset = (uintptr_t)page - VMEMMAP_BASE;
+
+	return memmap_covers(offset >> shift | offset << (64 - shift));
 }
 
 /* Before the page is given back: after that another CPU may have it, and trace that first. */

@@ -18,7 +18,19 @@
 #define PF_MEMALLOC   0x0800u /* it frees memory: may use the whole reserve */
 #define PF_KSWAPD     0x20000u
 
-struct mempolicy;
+enum mempolicy_mode {
+	MPOL_LOCAL,      /* the CPU's node first: as without a policy */
+	MPOL_PREFERRED,  /* that node first, then by distance from it */
+	MPOL_BIND,       /* these nodes and no other */
+	MPOL_INTERLEAVE, /* these in turn, a request each; any other if that one has none */
+	NR_MEMPOLICY_MODES
+};
+
+/* <mm/mempolicy.h> says what it is for. */
+struct mempolicy {
+	enum mempolicy_mode mode;
+	nodemask_t nodes; /* PREFERRED: one of them; LOCAL: none */
+};
 
 /* What of a task concerns memory: part of the kernel's own structure. */
 struct os_task {
@@ -26,7 +38,8 @@ struct os_task {
 	nodemask_t mems_allowed;           /* its cpuset: one word, written by any task */
 	u32 mems_generation;               /* atomic: counts the changes of the cpuset */
 	u32 mems_changing;                 /* atomic: changes under way */
-	const struct mempolicy *mempolicy; /* its own; NULL: local */
+	bool has_mempolicy;                /* its own; else it is as one of MPOL_LOCAL: */
+	struct mempolicy mempolicy;
 	u32 interleave_from; /* its own: the next interleaved request looks from here */
 	u32 fault_rule;      /* atomic, relaxed: whose mark it has; fault_inject.h */
 	bool limited;        /* any of these is not as a new task has it */

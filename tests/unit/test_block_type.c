@@ -56,27 +56,34 @@ static struct page *take(struct zone *zone, unsigned int order, enum block_type 
 	return page;
 }
 
-/* mmmm...   at boot   -->   mm..uu   the first unmovable page has the largest block's pageblocks */
-static void whole_pageblocks_change_their_type(struct ktest *t)
+/* Is every page of the pageblock one that the allocator can have? */
+static bool boot_left_it_whole(const struct page *first)
 {
-	struct zone *zone = booted();
-	u64 before = blocks_of(BLOCK_UNMOVABLE), steals = event(EXTFRAG_STEAL);
-	struct page *page;
+	for (u32 i = 0; i < PAGEBLOCK_PAGES; i++) {
+		if (first[i].state == PAGE_RESERVED || first[i].state == PAGE_HOLE)
+			return false;
+	}
+	return true;
+}
 
-	page = take(zone, 0, BLOCK_UNMOVABLE);
-	ASSERT_TRUE(t, page != NULL);
-	EXPECT_EQ(t, pageblock_type(page), BLOCK_UNMOVABLE);
-	EXPECT_EQ(t, event(EXTFRAG_STEAL) - steals, before == 0);
-	EXPECT_EQ(t, event(EXTFRAG_FALLBACK), 0);
-	EXPECT_EQ(t, PAGE_LIST_TYPE(page->list), BLOCK_UNMOVABLE);
-	/* The next ones are beside it. */
-	before = blocks_of(BLOCK_UNMOVABLE);
-	for (u32 i = 0; i < 100; i++)
-		EXPECT_EQ(t, pageblock_type(take(zone, 0, BLOCK_UNMOVABLE)), BLOCK_UNMOVABLE);
-	EXPECT_EQ(t, blocks_of(BLOCK_UNMOVABLE), before);
-	page = take(zone, 0, BLOCK_MOVABLE);
-	EXPECT_EQ(t, pageblock_type(page), BLOCK_MOVABLE);
-	EXPECT_EQ(t, page->list, PAGE_LIST(0, BLOCK_MOVABLE));
+/* mmm...muu   at boot: movable is what can become one block, and nothing else */
+static void boot_spoils_what_is_spoilt(struct ktest *t)
+{
+	struct host_machine odd = machine;
+	u32 nr[NR_BLOCK_TYPES] = {0};
+
+	odd.ram[0].base += MiB(1); /* the first pageblock and the last begin and end with a hole */
+	host_machine_boot(&odd);
+	for (pfn_t pfn = pfn_down(GiB(4)); pfn < pfn_down(GiB(4) + MiB(257));
+	     pfn += PAGEBLOCK_PAGES) {
+		const struct page *first = pfn_to_page(pfn);
+
+		EXPECT_EQ(t, first->pageblock_type == BLOCK_MOVABLE, boot_left_it_whole(first));
+		nr[first->pageblock_type]++;
+	}
+	EXPECT(t, nr[BLOCK_UNMOVABLE] >= 3 && nr[BLOCK_MOVABLE] >= 100);
+	EXPECT_EQ(t, pfn_to_page(pfn_down(GiB(4)))->pageblock_type, BLOCK_UNMOVABLE);
+	EXPECT_EQ(t, pfn_to_page(pfn_down(GiB(4) + MiB(256)))->pageblock_type, BLOCK_UNMOVABLE);
 	expect_check_clean(t);
 }
 
@@ -87,6 +94,33 @@ static void take_all(struct zone *zone, enum block_type type)
 		while (zone->free[type].orders >> order)
 			take(zone, order, type);
 	}
+}
+
+/* mmmm...mu   -->   mmm..uuu   when those are full the next page has the largest block's pageblocks */
+static void whole_pageblocks_change_their_type(struct ktest *t)
+{
+	struct zone *zone = booted();
+	struct page *page;
+	u64 before;
+
+	take_all(zone, BLOCK_UNMOVABLE);
+	EXPECT_EQ(t, event(EXTFRAG_STEAL), 0);
+	before = blocks_of(BLOCK_UNMOVABLE);
+	page = take(zone, 0, BLOCK_UNMOVABLE);
+	ASSERT_TRUE(t, page != NULL);
+	EXPECT_EQ(t, pageblock_type(page), BLOCK_UNMOVABLE);
+	EXPECT_EQ(t, event(EXTFRAG_STEAL), 1);
+	EXPECT_EQ(t, blocks_of(BLOCK_UNMOVABLE), before + 2);
+	EXPECT_EQ(t, event(EXTFRAG_FALLBACK), 0);
+	EXPECT_EQ(t, PAGE_LIST_TYPE(page->list), BLOCK_UNMOVABLE);
+	/* The next ones are beside it. */
+	for (u32 i = 0; i < 100; i++)
+		EXPECT_EQ(t, pageblock_type(take(zone, 0, BLOCK_UNMOVABLE)), BLOCK_UNMOVABLE);
+	EXPECT_EQ(t, blocks_of(BLOCK_UNMOVABLE), before + 2);
+	page = take(zone, 0, BLOCK_MOVABLE);
+	EXPECT_EQ(t, pageblock_type(page), BLOCK_MOVABLE);
+	EXPECT_EQ(t, page->list, PAGE_LIST(0, BLOCK_MOVABLE));
+	expect_check_clean(t);
 }
 
 /* A zone with but one pageblock to choose from: its pages, all taken singly as movable. */
@@ -202,7 +236,7 @@ static void all_memory_is_for_both(struct ktest *t)
 		pages++;
 	EXPECT_EQ(t, zone->nr_free_pages, 0);
 	EXPECT(t, pages > 60000);
-	EXPECT(t, blocks_of(BLOCK_MOVABLE) <= 2); /* those that boot has taken as a whole */
+	EXPECT_EQ(t, blocks_of(BLOCK_MOVABLE), 0);
 	expect_check_clean(t);
 }
 
@@ -294,15 +328,11 @@ static void without_types_it_is_everywhere(struct ktest *t)
 }
 
 static const struct ktest_case cases[] = {
-	KTEST(whole_pageblocks_change_their_type),
-	KTEST(half_a_pageblock_is_enough),
-	KTEST(less_than_half_is_not),
-	KTEST(movable_pages_turn_nothing_small),
-	KTEST(lists_of_cpus_are_apart),
-	KTEST(all_memory_is_for_both),
-	KTEST(shared_pageblocks_stay),
-	KTEST(one_type_is_all_there_is),
-	KTEST(what_stays_stays_together),
+	KTEST(boot_spoils_what_is_spoilt),       KTEST(whole_pageblocks_change_their_type),
+	KTEST(half_a_pageblock_is_enough),       KTEST(less_than_half_is_not),
+	KTEST(movable_pages_turn_nothing_small), KTEST(lists_of_cpus_are_apart),
+	KTEST(all_memory_is_for_both),           KTEST(shared_pageblocks_stay),
+	KTEST(one_type_is_all_there_is),         KTEST(what_stays_stays_together),
 	KTEST(without_types_it_is_everywhere),
 };
 KTEST_SUITE(block_type, cases);

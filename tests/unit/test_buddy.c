@@ -1,7 +1,8 @@
 /*
  * The buddy lists of one zone: splitting, merging, counting.
  *
- * All of it is movable, as at boot, and so are the requests: types are in test_block_type.c.
+ * What pictures show is movable, as whole pageblocks are at boot, and so are the requests: types are in
+ * test_block_type.c.
  *
  * Pictures show the free blocks of a zone as "order:count" for every order that has some.
  */
@@ -45,13 +46,18 @@ static const char *free_text(void)
 	return text;
 }
 
-static struct page *take(struct zone *zone, unsigned int order)
+static struct page *take_typed(struct zone *zone, unsigned int order, enum block_type type)
 {
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
-	struct page *page = buddy_take_locked(zone, order, BLOCK_MOVABLE);
+	struct page *page = buddy_take_locked(zone, order, type);
 
 	spin_unlock_irqrestore(&zone->lock, flags);
 	return page;
+}
+
+static struct page *take(struct zone *zone, unsigned int order)
+{
+	return take_typed(zone, order, BLOCK_MOVABLE);
 }
 
 static void give(struct zone *zone, struct page *page, unsigned int order)
@@ -66,8 +72,10 @@ static void give(struct zone *zone, struct page *page, unsigned int order)
 static void take_scraps(struct zone *zone)
 {
 	for (unsigned int order = 0; order < MAX_ORDER; order++) {
-		while (zone->free[BLOCK_MOVABLE].area[order].nr_free)
-			take(zone, order);
+		for (u32 type = 0; type < NR_BLOCK_TYPES; type++) {
+			while (zone->free[type].area[order].nr_free)
+				take_typed(zone, order, (enum block_type)type);
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ u64 arch_timestamp_to_ns(u64 ticks);
 
 static inline bool this_task_is_limited(void)
 {
-	return this_cpu_load_u32(CPU_AREA_LIMITED) != 0;
+	return this_cpu_test_u32(CPU_AREA_LIMITED);
 }
 
 #endif

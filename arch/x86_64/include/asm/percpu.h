@@ -23,6 +23,13 @@
 		__asm__ volatile("movl %%gs:%c1, %0" : "=r"(value_) : "i"(offset)); \
 		value_;                                                             \
 	})
+/* Is the word not zero? One comparison, whose flags the compiler branches on. */
+#define this_cpu_test_u32(offset)                                                            \
+	({                                                                                   \
+		bool set_;                                                                   \
+		__asm__ volatile("cmpl $0, %%gs:%c1" : "=@ccne"(set_) : "i"(offset) : "cc"); \
+		set_;                                                                        \
+	})
 #define this_cpu_load_ptr(offset)                                                   \
 	({                                                                          \
 		void *value_;                                                       \
