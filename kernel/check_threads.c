@@ -125,13 +125,16 @@ static void check_canaries(struct check_run *run, u32 cpu, struct run_queue *rq)
 static void check_limits(struct check_run *run, u32 cpu, struct run_queue *rq)
 {
 	const struct os_task *task = &rq->current->task;
+	u32 generation = load_acquire(&task->mems_generation);
 	nodemask_t memory = node_memory_mask(),
 		   left_out = memory & ~load_relaxed(&task->mems_allowed);
+	bool open = !load_acquire(&task->limited) || !load_acquire(&cpu_area(cpu)->limited);
 
-	/* Relaxed: words that others may be writing; what they come to is settled under the lock. */
-	if (!left_out || load_relaxed(&task->mems_changing))
+	/* Acquire, in this order: a change that began before the words were read is seen here. */
+	if (load_acquire(&task->mems_changing) ||
+	    load_relaxed(&task->mems_generation) != generation)
 		return;
-	if (!load_relaxed(&task->limited) || !load_relaxed(&cpu_area(cpu)->limited))
+	if (left_out && open)
 		check_broken(run, "CPU %u: '%s' may not use nodes 0x%llx, and its hit path is open",
 			     cpu, rq->current->name, (unsigned long long)left_out);
 }

@@ -11,6 +11,7 @@
 #include <kernel/monitor.h>
 #include <kernel/node_list.h>
 #include <mm/explain.h>
+#include <mm/fault_inject.h>
 #include <mm/page_alloc.h>
 
 #include "commands.h"
@@ -39,10 +40,12 @@ static void say_begin(struct alloc_recorder *recorder, const struct explanation 
 	if (so_far->refused)
 		return;
 	node_list_format(so_far->permit.nodes & node_memory_mask(), nodes, sizeof(nodes));
-	kprintf("class %s, from node %d, may use node%s %s; %s; %s\n",
+	kprintf("class %s, from node %d, may use %s%s; %s; %s\n",
 		zone_type_name(so_far->request_class), so_far->permit.preferred_nid,
-		strchr(nodes, ',') || strchr(nodes, '-') ? "s" : "", nodes,
-		so_far->permit.entitled ? "entitled" : "not entitled",
+		nodes[0] == '\0'                           ? "no node"
+		: strchr(nodes, ',') || strchr(nodes, '-') ? "nodes "
+							   : "node ",
+		nodes, so_far->permit.entitled ? "entitled" : "not entitled",
 		so_far->may_block ? "may sleep" : "never sleeps");
 }
 
@@ -108,6 +111,7 @@ int command_explain(int argc, char **argv)
 {
 	struct alloc_recorder recorder = {.begin = say_begin, .step = say_step, .zone = say_zone};
 	char gfp_text[GFP_TEXT_BYTES];
+	struct fault_rule_state rule;
 	struct explanation end;
 	gfp_t gfp = GFP_KERNEL;
 	int nid = NUMA_NO_NODE;
@@ -126,6 +130,9 @@ int command_explain(int argc, char **argv)
 	gfp_format(gfp, gfp_text, sizeof(gfp_text));
 	kprintf("order %llu: %llu page%s; %s\n", (unsigned long long)order, 1ull << order,
 		plural(1ull << order), gfp_text);
+	/* A rehearsal is no request that a rule could count. */
+	if (fault_rule_describe(0, &rule))
+		kprintf("but for the rules that make requests fail: `fault` shows them\n");
 	explain_request(nid, gfp, (unsigned int)order, &recorder, &end);
 	say_end(&end);
 	return end.end == EXPLAIN_REFUSED ? -EINVAL : 0;

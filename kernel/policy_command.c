@@ -5,9 +5,6 @@
  *	mempolicy bind:0,2     the task's own policy; `mempolicy local` is none
  *	cpuset 1               the nodes that it may use at all; `cpuset all`
  *	cpuset 7 0-1           those of thread 7
- *
- * A policy must last as long as a task has it, and tasks hand it on to those they start. So each
- * different one that was ever set stays in a table; there are not many.
  */
 #include <base/errno.h>
 #include <base/format.h>
@@ -20,36 +17,18 @@
 
 #include "commands.h"
 
-#define MAX_POLICIES 64
-#define LIST_BYTES   64
-
-/* Only the monitor's task writes; what is there once stays as it is. */
-static struct mempolicy policies[MAX_POLICIES];
-static u32 nr_policies;
+#define LIST_BYTES 64
 
 void mempolicy_format(const struct mempolicy *policy, char *buf, size_t size)
 {
 	char nodes[LIST_BYTES];
 
-	if (!policy || policy->mode == MPOL_LOCAL) {
+	if (policy->mode == MPOL_LOCAL) {
 		snprintf(buf, size, "local");
 		return;
 	}
 	node_list_format(policy->nodes, nodes, sizeof(nodes));
 	snprintf(buf, size, "%s:%s", mempolicy_mode_name(policy->mode), nodes);
-}
-
-/* The one in the table that is equal; NULL: there is none, and no room. */
-static const struct mempolicy *lasting_policy(const struct mempolicy *policy)
-{
-	for (u32 i = 0; i < nr_policies; i++) {
-		if (policies[i].mode == policy->mode && policies[i].nodes == policy->nodes)
-			return &policies[i];
-	}
-	if (nr_policies == MAX_POLICIES)
-		return NULL;
-	policies[nr_policies] = *policy;
-	return &policies[nr_policies++];
 }
 
 /* A list of nodes that there are, of which one at least has memory. */
@@ -88,7 +67,6 @@ static enum mempolicy_mode find_mode(const char *word)
 static int set_policy(const char *word)
 {
 	struct mempolicy policy = {.mode = find_mode(word)};
-	const struct mempolicy *lasting;
 	const char *nodes;
 
 	if (strcmp(word, "local") == 0)
@@ -103,10 +81,7 @@ static int set_policy(const char *word)
 		return -EINVAL;
 	if (policy.mode == MPOL_PREFERRED && (policy.nodes & (policy.nodes - 1)))
 		return command_bad(nodes, "'%.32s': one node is preferred", nodes);
-	lasting = lasting_policy(&policy);
-	if (!lasting)
-		return command_bad(word, "%d different policies were set already", MAX_POLICIES);
-	return task_set_mempolicy(lasting);
+	return task_set_mempolicy(&policy);
 }
 
 int command_mempolicy(int argc, char **argv)
@@ -117,7 +92,7 @@ int command_mempolicy(int argc, char **argv)
 		return command_usage(argc, argv, 2);
 	if (argc == 2 && set_policy(argv[1]) != 0)
 		return -EINVAL;
-	mempolicy_format(os_current()->mempolicy, text, sizeof(text));
+	mempolicy_format(&os_current()->mempolicy, text, sizeof(text));
 	kprintf("policy of this task: %s\n", text);
 	return 0;
 }

@@ -37,10 +37,10 @@ static void format_limits(const struct thread_info *thread, char *buf, size_t si
 	char list[32], policy[32];
 
 	buf[0] = '\0';
-	if (nodes == memory && !thread->mempolicy)
+	if (nodes == memory && thread->mempolicy.mode == MPOL_LOCAL)
 		return;
 	node_list_format(nodes, list, sizeof(list));
-	mempolicy_format(thread->mempolicy, policy, sizeof(policy));
+	mempolicy_format(&thread->mempolicy, policy, sizeof(policy));
 	snprintf(buf, size, " [nodes %s, %s]", list, policy);
 }
 

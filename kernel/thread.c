@@ -427,9 +427,10 @@ static void describe(const struct thread *thread, struct thread_info *out)
 		.ran_ns = arch_timestamp_to_ns(ticks),
 		.wait_site = thread->wait_site,
 		.deadline_ns = thread->deadline_ns,
-		/* Relaxed: the mask is a word, the policy constant. */
+		/* Relaxed: words for people; of a policy that is just changing one may be the old. */
 		.mems_allowed = load_relaxed(&thread->task.mems_allowed),
-		.mempolicy = load_relaxed(&thread->task.mempolicy),
+		.mempolicy = {load_relaxed(&thread->task.mempolicy.mode),
+			      load_relaxed(&thread->task.mempolicy.nodes)},
 	};
 	memcpy(out->name, thread->name, sizeof(out->name));
 	spin_unlock_irqrestore(&rq->lock, flags);

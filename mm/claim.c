@@ -301,6 +301,9 @@ static struct page *unite_locked(struct zone *zone, u64 word, enum block_type ty
 	}
 	store_relaxed(&first->head, PAGE_HEAD(PAGE_ALLOCATED, order));
 	first->list = PAGE_LIST(order, type);
+	/* As for a request that finds them free: nobody else is in them. */
+	if (order >= PAGEBLOCK_ORDER)
+		pageblocks_convert_locked(zone, first, order, type & block_type_mask);
 	zone_count_locked(zone, ZONE_ALLOC, 1);
 	zone_count_locked(zone, ZONE_ALLOC_PAGES, (u64)1 << order);
 	zone_count_locked(zone, CLAIM_COMPLETED, 1);

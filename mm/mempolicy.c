@@ -60,7 +60,7 @@ bool task_is_limited(const struct os_task *task)
 {
 	nodemask_t memory = node_memory_mask();
 
-	return (load_relaxed(&task->flags) & PF_MEMALLOC) || load_relaxed(&task->mempolicy) ||
+	return (load_relaxed(&task->flags) & PF_MEMALLOC) || load_relaxed(&task->has_mempolicy) ||
 	       load_relaxed(&task->mems_changing) ||
 	       (load_relaxed(&task->mems_allowed) & memory) != memory;
 }
@@ -92,17 +92,22 @@ void task_inherit(struct os_task *child)
 
 	child->mems_allowed = load_relaxed(&parent->mems_allowed);
 	child->mempolicy = parent->mempolicy;
+	child->has_mempolicy = parent->has_mempolicy;
 	set_limited(child);
 }
 
 int task_set_mempolicy(const struct mempolicy *policy)
 {
+	struct os_task *task = os_current();
 	int err = policy ? mempolicy_check(policy) : 0;
 
 	if (err)
 		return err;
-	store_relaxed(&os_current()->mempolicy, policy);
-	limits_changed(os_current());
+	/* Relaxed: others ask whether there is one; the rest they only show. */
+	store_relaxed(&task->mempolicy.mode, policy ? policy->mode : MPOL_LOCAL);
+	store_relaxed(&task->mempolicy.nodes, policy ? policy->nodes : 0);
+	store_relaxed(&task->has_mempolicy, policy != NULL);
+	limits_changed(task);
 	return 0;
 }
 
@@ -204,13 +209,24 @@ void permit_build(struct node_permit *permit, int nid, gfp_t gfp, const struct m
 	if (in_interrupt || permit->entitled || (task->flags & PF_OOM_VICTIM))
 		permit->nodes = ~(nodemask_t)0;
 	/* "This node" is the CPU's, whatever the task prefers. */
-	if (!policy && !in_interrupt && !(gfp & __GFP_THISNODE))
-		policy = task->mempolicy;
+	if (!policy && !in_interrupt && !(gfp & __GFP_THISNODE) && task->has_mempolicy)
+		policy = &task->mempolicy;
 	if (policy && nid == NUMA_NO_NODE)
 		apply_policy(permit, task, policy);
+	/* Last: whoever may leave the cpuset, nobody leaves this. */
+	if (gfp & __GFP_THISNODE)
+		permit->nodes &= NODE_BIT(permit->preferred_nid);
 }
 
+/*
+ * Adds nothing, but with release: an exchange is not seen before what this CPU has looked at until then. What
+ * the old mask allowed was looked at first; if it was gone because memory has gone with the mask, then the
+ * generation is seen to have moved. A plain load could be served before. An interrupt has no cpuset.
+ */
 bool permit_is_stale(const struct node_permit *permit)
 {
-	return load_acquire(&os_current()->mems_generation) != permit->generation;
+	u32 *generation = &os_current()->mems_generation;
+
+	return !os_in_interrupt() &&
+	       __atomic_fetch_add(generation, 0, __ATOMIC_ACQ_REL) != permit->generation;
 }

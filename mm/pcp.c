@@ -248,6 +248,15 @@ struct page *pcp_alloc(struct zone *zone, unsigned int order, enum block_type ty
 	return page;
 }
 
+/*
+ * Up to where the hit path may free to the list. Relaxed: who changes one of them owns every list
+ * afterwards; from a list that he could not get it is read here when it is next freed to.
+ */
+static u16 hit_limit(const struct zone *zone, const struct pcp_list *list)
+{
+	return load_relaxed(&hits_closed) || load_relaxed(&zone->nr_claims) ? 0 : list->capacity;
+}
+
 bool pcp_free(struct zone *zone, struct page *page, unsigned int order)
 {
 	struct pcp_list *list = own_this_cpu(zone, page->list);
@@ -256,6 +265,7 @@ bool pcp_free(struct zone *zone, struct page *page, unsigned int order)
 	if (!list)
 		return false;
 	open = list->capacity > 0 && !claims_touch(zone, page, order);
+	list->hit_limit = hit_limit(zone, list);
 	if (open) {
 		if (list->nr_hot >= list->capacity)
 			make_hot_cold(zone, list, order);
@@ -375,9 +385,7 @@ static u64 set_capacity(struct zone *zone, struct pcp_list *list, unsigned int o
 	u64 drained = pages ? 0 : drain_list(zone, list, order);
 
 	list->capacity = (u16)(pages >> order);
-	/* Relaxed: who changes one of them comes by here afterwards, owning the list. */
-	list->hit_limit =
-		load_relaxed(&hits_closed) || load_relaxed(&zone->nr_claims) ? 0 : list->capacity;
+	list->hit_limit = hit_limit(zone, list);
 	/* One is hot. */
 	list->max_cold = pages ? (u8)MIN(list_pages(zone) / pages - 1, (u64)MAX_COLD_STACKS) : 0;
 	return drained;

@@ -79,7 +79,7 @@ struct thread_info {
 	uintptr_t wait_site; /* SLEEPING: who called os_wait() */
 	u64 deadline_ns;     /* SLEEPING: when it wakes by itself, since entry; 0: never */
 	nodemask_t mems_allowed;
-	const struct mempolicy *mempolicy; /* NULL: none */
+	struct mempolicy mempolicy; /* MPOL_LOCAL: none */
 };
 /* The i-th thread, by id; false past the end. Not in an interrupt. */
 bool thread_describe(u32 i, struct thread_info *out);

@@ -15,27 +15,13 @@
 #include <mm/numa.h>
 #include <mm/os_task.h>
 
-enum mempolicy_mode {
-	MPOL_LOCAL,      /* the CPU's node first: as without a policy */
-	MPOL_PREFERRED,  /* that node first, then by distance from it */
-	MPOL_BIND,       /* these nodes and no other */
-	MPOL_INTERLEAVE, /* these in turn, a request each; any other if that one has none */
-	NR_MEMPOLICY_MODES
-};
-
-/* Constant while a task or a call has it. */
-struct mempolicy {
-	enum mempolicy_mode mode;
-	nodemask_t nodes; /* PREFERRED: one of them; LOCAL: none */
-};
-
 /* "bind:0,2"; a mode that needs nodes without one with memory is refused: -EINVAL. */
 int mempolicy_check(const struct mempolicy *policy);
 const char *mempolicy_mode_name(enum mempolicy_mode mode);
 
 /*
- * The running task's own policy from now on; NULL: none. The policy stays the caller's, and must last.
- * Requests for a node by number (alloc_pages_node), for this node only and in interrupts do not ask it. -EINVAL: see
+ * The running task's own policy from now on, and that of tasks it starts; it is copied. NULL: none. Requests for a
+ * node by number (alloc_pages_node), for this node only and in interrupts do not ask it. -EINVAL: see
  * mempolicy_check().
  */
 int task_set_mempolicy(const struct mempolicy *policy);
@@ -73,7 +59,8 @@ struct node_permit {
  * What the request may do. nid NUMA_NO_NODE: where the policy says, else the CPU's own node; `policy`
  * NULL: the running task's. Entitled are PF_MEMALLOC, outside interrupts, and __GFP_MEMALLOC, but never with
  * __GFP_NOMEMALLOC. Interrupts, entitled requests and OOM victims may leave the cpuset. A BIND that has no
- * node in common with the cpuset does not hold, as in Linux: the cpuset does.
+ * node in common with the cpuset does not hold, as in Linux: the cpuset does. With __GFP_THISNODE it is the
+ * preferred node or none, for all of them.
  */
 void permit_build(struct node_permit *permit, int nid, gfp_t gfp, const struct mempolicy *policy);
 

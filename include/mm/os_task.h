@@ -1,9 +1,9 @@
 /*
  * Seam 2, second part: who is running, sleeping and waking, threads.
  *
- * mm/ asks for this from the first mechanism on that can block. A kernel without threads can leave
- * it out and still gets every path that does not. kernel/sched*.c implements it for ours,
- * tests/host/threads.c with pthreads, where a thread plays a CPU.
+ * A request asks who makes it, and waits where it may. A kernel without threads has one task that can
+ * never sleep (examples/minimal/port.c). kernel/sched*.c implements it for ours, tests/host/threads.c
+ * with pthreads, where a thread plays a CPU.
  */
 #ifndef MM_OS_TASK_H
 #define MM_OS_TASK_H
@@ -18,15 +18,28 @@
 #define PF_MEMALLOC   0x0800u /* it frees memory: may use the whole reserve */
 #define PF_KSWAPD     0x20000u
 
-struct mempolicy;
+enum mempolicy_mode {
+	MPOL_LOCAL,      /* the CPU's node first: as without a policy */
+	MPOL_PREFERRED,  /* that node first, then by distance from it */
+	MPOL_BIND,       /* these nodes and no other */
+	MPOL_INTERLEAVE, /* these in turn, a request each; any other if that one has none */
+	NR_MEMPOLICY_MODES
+};
+
+/* <mm/mempolicy.h> says what it is for. */
+struct mempolicy {
+	enum mempolicy_mode mode;
+	nodemask_t nodes; /* PREFERRED: one of them; LOCAL: none */
+};
 
 /* What of a task concerns memory: part of the kernel's own structure. */
 struct os_task {
-	u32 flags;                         /* PF_*; its own task alone writes them */
-	nodemask_t mems_allowed;           /* its cpuset: one word, written by any task */
-	u32 mems_generation;               /* atomic: counts the changes of the cpuset */
-	u32 mems_changing;                 /* atomic: changes under way */
-	const struct mempolicy *mempolicy; /* its own; NULL: local */
+	u32 flags;               /* PF_*; its own task alone writes them */
+	nodemask_t mems_allowed; /* its cpuset: one word, written by any task */
+	u32 mems_generation;     /* atomic: counts the changes of the cpuset */
+	u32 mems_changing;       /* atomic: changes under way */
+	bool has_mempolicy;      /* its own; else it is as one of MPOL_LOCAL: */
+	struct mempolicy mempolicy;
 	u32 interleave_from; /* its own: the next interleaved request looks from here */
 	u32 fault_rule;      /* atomic, relaxed: whose mark it has; fault_inject.h */
 	bool limited;        /* any of these is not as a new task has it */

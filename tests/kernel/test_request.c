@@ -21,7 +21,24 @@
 
 #define TICK_MAX_NS 10000000000ull /* a tick comes sooner, or none does */
 
-/* The node with the least memory that has some. */
+static struct zone_snapshot snapshot(int nid, u32 type)
+{
+	struct zone_snapshot z = {0};
+
+	zone_snapshot(nid, (enum zone_type)type, &z);
+	return z;
+}
+
+static u64 min_marks(int nid)
+{
+	u64 pages = 0;
+
+	for (u32 type = 0; type < MAX_NR_ZONES; type++)
+		pages += snapshot(nid, type).watermark[WMARK_MIN];
+	return pages;
+}
+
+/* The node with the least memory that keeps any of it: a share of little may come to nothing. */
 static int smallest_node(void)
 {
 	struct node_snapshot node;
@@ -30,20 +47,12 @@ static int smallest_node(void)
 
 	for_each_node_mask(nid, node_memory_mask()) {
 		node_snapshot(nid, &node);
-		if (node.managed_pages < least) {
+		if (node.managed_pages < least && min_marks(nid) > 0) {
 			least = node.managed_pages;
 			best = nid;
 		}
 	}
 	return best;
-}
-
-static struct zone_snapshot snapshot(int nid, u32 type)
-{
-	struct zone_snapshot z = {0};
-
-	zone_snapshot(nid, (enum zone_type)type, &z);
-	return z;
 }
 
 /* Who asks, and by what the min mark comes down for him. */

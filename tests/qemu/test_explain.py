@@ -55,3 +55,12 @@ def test_bad_words_are_named(boot):
                  "'foo' is no gfp flag", "refused: __GFP_NOFAIL without __GFP_DIRECT_RECLAIM"):
         assert line in outcome.output, line
     assert outcome.code == guest.FAILURE
+
+
+def test_rules_that_make_requests_fail_are_left_out_and_named(boot):
+    outcome = boot("two", 'run="fault set probability=100; explain any 0; alloc; fault; fault off; '
+                          'explain any 0"')  # fmt: skip
+    assert outcome.output.count("but for the rules that make requests fail") == 1
+    assert outcome.output.count("=> node 0") == 2
+    assert "no memory: order 0" in outcome.output
+    assert "rule 1: probability=100: 1 requests seen, 1 failed" in outcome.output

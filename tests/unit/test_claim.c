@@ -183,6 +183,45 @@ static void a_batch_passes_by_the_claims(struct ktest *t)
 	expect_check_clean(t);
 }
 
+/*
+ * The same at the claim's end: the list is not told that it may be freed to again. Who frees to it the long
+ * way sees to it.
+ */
+static void hits_open_again_after_all(struct ktest *t)
+{
+	struct zone *zone = booted();
+	struct page *page[16], *other[2];
+	struct pcp_list *list = &zone->pcp[0]->list[0];
+	struct claim_ticket ticket;
+	unsigned long flags;
+	pfn_t pfn = pieces(t, page, 4, 0);
+
+	for (u32 i = 0; i < 2; i++)
+		other[i] = alloc_pages_node(0, GFP_KERNEL, 0);
+	ASSERT_EQ(t, claim_begin(zone, pfn, 4, &ticket), 0);
+	EXPECT_EQ(t, list->hit_limit, 0);
+	flags = irq_save();
+	ASSERT_TRUE(t, pcp_own(list));
+	claim_end(&ticket);
+	pcp_disown(list);
+	irq_restore(flags);
+	__free_pages(other[0], 0);
+	EXPECT_EQ(t, list->hit_limit, list->capacity);
+	/* Not while somebody wants them closed. */
+	ASSERT_EQ(t, claim_begin(zone, pfn, 4, &ticket), 0);
+	__free_pages(other[1], 0);
+	EXPECT_EQ(t, list->hit_limit, 0);
+	claim_end(&ticket);
+	hit_paths_close();
+	__free_pages(page[0], 0);
+	EXPECT_EQ(t, list->hit_limit, 0);
+	hit_paths_open();
+	EXPECT_EQ(t, list->hit_limit, list->capacity);
+	for (u32 i = 1; i < 16; i++)
+		__free_pages(page[i], 0);
+	expect_check_clean(t);
+}
+
 /* While there is a claim no hit frees to a list; other pages still get there, the long way. */
 static void hits_are_closed_meanwhile(struct ktest *t)
 {
@@ -262,6 +301,35 @@ static void nothing_merges_across(struct ktest *t)
 	EXPECT_EQ(t, claim_missing(&ticket), 0);
 	claim_end(&ticket);
 	EXPECT(t, page[16]->state == PAGE_TAIL);
+	expect_check_clean(t);
+}
+
+/* A claim that is whole pageblocks takes them to the type of its taker, as a request that finds them free. */
+static void whole_pageblocks_change_their_type(struct ktest *t)
+{
+	struct zone *zone = booted();
+	struct page *block = alloc_pages_node(0, GFP_KERNEL | __GFP_MOVABLE, MAX_ORDER);
+	pfn_t pfn = page_to_pfn(block);
+	struct claim_ticket ticket;
+	struct page *whole;
+
+	ASSERT_TRUE(t, block != NULL);
+	EXPECT_EQ(t, block->pageblock_type, BLOCK_MOVABLE);
+	ASSERT_EQ(t, claim_begin(zone, pfn + PAGEBLOCK_PAGES, PAGEBLOCK_ORDER, &ticket), 0);
+	__free_pages(block, MAX_ORDER);
+	whole = claim_take(&ticket, BLOCK_UNMOVABLE);
+	ASSERT_TRUE(t, whole == block + PAGEBLOCK_PAGES);
+	EXPECT_EQ(t, whole->pageblock_type, BLOCK_UNMOVABLE);
+	EXPECT_EQ(t, block->pageblock_type, BLOCK_MOVABLE);
+	expect_check_clean(t);
+	__free_pages(whole, PAGEBLOCK_ORDER);
+	/* Of a part it cannot: others have the rest. */
+	EXPECT_EQ(t, block->pageblock_type, BLOCK_UNMOVABLE); /* it has merged */
+	ASSERT_EQ(t, claim_begin(zone, pfn, PAGEBLOCK_ORDER - 1, &ticket), 0);
+	whole = claim_take(&ticket, BLOCK_MOVABLE);
+	ASSERT_TRUE(t, whole == block);
+	EXPECT_EQ(t, block->pageblock_type, BLOCK_UNMOVABLE);
+	__free_pages(whole, PAGEBLOCK_ORDER - 1);
 	expect_check_clean(t);
 }
 
@@ -500,11 +568,18 @@ static void every_page_is_in_one_place(struct ktest *t)
 }
 
 static const struct ktest_case cases[] = {
-	KTEST(free_memory_is_taken_at_once), KTEST(what_is_freed_comes),
-	KTEST(lists_are_drained_to_it),      KTEST(a_batch_passes_by_the_claims),
-	KTEST(hits_are_closed_meanwhile),    KTEST(a_larger_block_is_divided),
-	KTEST(nothing_merges_across),        KTEST(marks_are_cleared),
-	KTEST(wrong_blocks_are_refused),     KTEST(misuse_is_named),
+	KTEST(free_memory_is_taken_at_once),
+	KTEST(what_is_freed_comes),
+	KTEST(lists_are_drained_to_it),
+	KTEST(a_batch_passes_by_the_claims),
+	KTEST(hits_are_closed_meanwhile),
+	KTEST(a_larger_block_is_divided),
+	KTEST(nothing_merges_across),
+	KTEST(marks_are_cleared),
+	KTEST(wrong_blocks_are_refused),
+	KTEST(misuse_is_named),
 	KTEST(every_page_is_in_one_place),
+	KTEST(hits_open_again_after_all),
+	KTEST(whole_pageblocks_change_their_type),
 };
 KTEST_SUITE(claim, cases);

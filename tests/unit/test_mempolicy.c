@@ -121,6 +121,45 @@ static void this_node_is_never_left(struct ktest *t)
 	EXPECT_STREQ(t, nodes_in_order(NUMA_NO_NODE, GFP_KERNEL, NULL), "2310");
 }
 
+/* What slabs will ask, who have no zonelist that says it for them. */
+static void the_predicate_knows_of_this_node(struct ktest *t)
+{
+	static const struct mempolicy prefer_2 = {MPOL_PREFERRED, NODE_BIT(2)};
+	const gfp_t this_node = GFP_KERNEL | __GFP_THISNODE;
+	struct node_permit permit;
+
+	host_machine_boot(&five_nodes);
+	permit_build(&permit, 1, this_node, NULL);
+	EXPECT_EQ(t, permit.nodes, NODE_BIT(1));
+	permit_build(&permit, NUMA_NO_NODE, this_node, NULL);
+	EXPECT_EQ(t, permit.nodes, NODE_BIT(0));
+	permit_build(&permit, NUMA_NO_NODE, this_node, &prefer_2);
+	EXPECT_EQ(t, permit.nodes, NODE_BIT(2));
+	/* Who may leave the cpuset may not leave this; who may not has nothing left. */
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(2)), 0);
+	permit_build(&permit, 1, this_node | __GFP_MEMALLOC, NULL);
+	EXPECT_EQ(t, permit.nodes, NODE_BIT(1));
+	permit_build(&permit, 1, this_node, NULL);
+	EXPECT_EQ(t, permit.nodes, 0);
+}
+
+/* A policy that stood on the stack of who set it, who is long gone: the task has it, and its child. */
+static void a_policy_is_copied(struct ktest *t)
+{
+	struct mempolicy policy = {MPOL_BIND, NODE_BIT(3)};
+	struct os_task child = {0};
+
+	host_machine_boot(&five_nodes);
+	EXPECT_EQ(t, task_set_mempolicy(&policy), 0);
+	task_inherit(&child);
+	policy = (struct mempolicy){NR_MEMPOLICY_MODES, 0};
+	EXPECT_EQ(t, alloc_pages(GFP_KERNEL, 0)->nid, 3);
+	EXPECT_EQ(t, task_set_mempolicy(NULL), 0);
+	EXPECT_EQ(t, alloc_pages(GFP_KERNEL, 0)->nid, 0);
+	EXPECT_EQ(t, child.mempolicy.mode, MPOL_BIND);
+	EXPECT_EQ(t, child.mempolicy.nodes, NODE_BIT(3));
+}
+
 static void policies_by_call(struct ktest *t)
 {
 	static const struct mempolicy local = {MPOL_LOCAL, 0},
@@ -204,10 +243,23 @@ static void ask(void *arg)
 	in->page = alloc_pages_node(in->nid, in->gfp | __GFP_NOWARN, 0);
 }
 
+static struct node_permit permit_of_interrupt;
+static bool interrupt_is_stale;
+
+static void build_permit(void *arg)
+{
+	(void)arg;
+	permit_build(&permit_of_interrupt, NUMA_NO_NODE, GFP_ATOMIC, NULL);
+}
+
+static void ask_permit(void *arg)
+{
+	(void)arg;
+	interrupt_is_stale = permit_is_stale(&permit_of_interrupt);
+}
+
 static void who_may_leave_the_cpuset(struct ktest *t)
 {
-	static const struct mempolicy bind = {MPOL_BIND, NODE_BIT(3)};
-	struct in_interrupt in = {.nid = 1, .gfp = GFP_ATOMIC};
 	u32 saved;
 
 	host_machine_boot(&five_nodes);
@@ -228,14 +280,43 @@ static void who_may_leave_the_cpuset(struct ktest *t)
 	os_current()->flags &= ~PF_OOM_VICTIM;
 	EXPECT_EQ(t, alloc_pages_node(1, GFP_KERNEL, 0)->nid, 3);
 
-	/* An interrupt has neither cpuset nor policy. */
-	os_run_on_cpu(0, ask, &in);
+	expect_check_clean(t);
+}
+
+/* Its task is the thread's: main has no CPU to be interrupted on. */
+static void limited_and_interrupted(void *arg)
+{
+	static const struct mempolicy bind = {MPOL_BIND, NODE_BIT(3)};
+	struct in_interrupt in = {.nid = 1, .gfp = GFP_ATOMIC};
+	struct node_permit own;
+	struct ktest *t = arg;
+
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(3)), 0);
+	host_interrupt(0, ask, &in);
 	EXPECT_EQ(t, in.page->nid, 1);
 	EXPECT_EQ(t, task_set_mempolicy(&bind), 0);
 	in.nid = NUMA_NO_NODE;
 	os_run_on_cpu(0, ask, &in);
 	EXPECT_EQ(t, in.page->nid, 0);
 	EXPECT_EQ(t, alloc_pages(GFP_KERNEL, 0)->nid, 3);
+
+	/* It has all nodes, whatever becomes of the cpuset below it: it is not sent round again. */
+	permit_build(&own, NUMA_NO_NODE, GFP_ATOMIC, NULL);
+	host_interrupt(0, build_permit, NULL);
+	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(1)), 0);
+	host_interrupt(0, ask_permit, NULL);
+	EXPECT(t, permit_is_stale(&own));
+	EXPECT(t, !interrupt_is_stale);
+}
+
+static void an_interrupt_has_no_limits(struct ktest *t)
+{
+	struct os_thread *thread;
+
+	host_machine_boot(&five_nodes);
+	thread = os_thread_start("interrupted", 0, limited_and_interrupted, t);
+	ASSERT_TRUE(t, thread != NULL);
+	os_thread_join(thread);
 }
 
 static void what_is_refused(struct ktest *t)
@@ -257,7 +338,8 @@ static void what_is_refused(struct ktest *t)
 		EXPECT_EQ(t, vmstat_read(VMSTAT_ALLOC_REFUSED), i + 1);
 	}
 	EXPECT(t, host_log_contains("a policy without a node that has memory"));
-	EXPECT(t, os_current()->mempolicy == &good);
+	EXPECT_EQ(t, os_current()->mempolicy.mode, good.mode);
+	EXPECT_EQ(t, os_current()->mempolicy.nodes, good.nodes);
 
 	generation = os_current()->mems_generation;
 	EXPECT_EQ(t, task_set_mems_allowed(os_current(), 0), -EINVAL);
@@ -288,7 +370,7 @@ static void limits_come_and_go(struct ktest *t)
 	EXPECT_EQ(t, task_set_mempolicy(&local), 0);
 	EXPECT(t, this_task_is_limited());
 	task_inherit(&child);
-	EXPECT(t, child.limited && child.mempolicy == &local && child.flags == 0);
+	EXPECT(t, child.limited && child.has_mempolicy && child.flags == 0);
 	EXPECT_EQ(t, task_set_mempolicy(NULL), 0);
 	EXPECT(t, !this_task_is_limited());
 
@@ -298,7 +380,7 @@ static void limits_come_and_go(struct ktest *t)
 	EXPECT_EQ(t, task_set_mems_allowed(os_current(), 0x7), 0);
 	EXPECT(t, this_task_is_limited());
 	task_inherit(&child);
-	EXPECT(t, child.limited && child.mempolicy == NULL && child.mems_allowed == 0x7);
+	EXPECT(t, child.limited && !child.has_mempolicy && child.mems_allowed == 0x7);
 	/* Node 0 is full of pages of this CPU's list, but not in the cpuset. */
 	__free_pages(alloc_pages_node(0, GFP_KERNEL, 0), 0);
 	EXPECT_EQ(t, task_set_mems_allowed(os_current(), 0x2), 0);
@@ -409,10 +491,13 @@ static void what_must_not_fail_sees_a_new_cpuset(struct ktest *t)
 static const struct ktest_case cases[] = {
 	KTEST(nearest_first_there_and_back),
 	KTEST(this_node_is_never_left),
+	KTEST(the_predicate_knows_of_this_node),
+	KTEST(a_policy_is_copied),
 	KTEST(policies_by_call),
 	KTEST(interleaving_takes_turns),
 	KTEST(bind_within_the_cpuset),
 	KTEST(who_may_leave_the_cpuset),
+	KTEST(an_interrupt_has_no_limits),
 	KTEST(what_is_refused),
 	KTEST(limits_come_and_go),
 	KTEST(a_failure_looks_whether_the_cpuset_moved),

@@ -136,14 +136,12 @@ static struct page *ask_in_interrupt(gfp_t gfp)
 	return in.page;
 }
 
-/* What the interrupted task may is not the interrupt's. */
-static void an_interrupt_is_nobodys(struct ktest *t)
+/* What the interrupted task may is not the interrupt's. On a thread's CPU: main has none. */
+static void entitled_and_interrupted(void *arg)
 {
-	u32 saved;
+	struct ktest *t = arg;
+	u32 saved = memalloc_noreclaim_save();
 
-	host_machine_boot(&three_zones);
-	flood(GFP_ATOMIC);
-	saved = memalloc_noreclaim_save();
 	os_current()->flags |= PF_OOM_VICTIM;
 	EXPECT(t, !ask_in_interrupt(GFP_ATOMIC));
 	EXPECT(t, !ask_in_interrupt(GFP_KERNEL));
@@ -152,6 +150,17 @@ static void an_interrupt_is_nobodys(struct ktest *t)
 	EXPECT(t, alloc_pages(GFP_KERNEL, 0) != NULL);
 	os_current()->flags &= ~PF_OOM_VICTIM;
 	memalloc_noreclaim_restore(saved);
+}
+
+static void an_interrupt_is_nobodys(struct ktest *t)
+{
+	struct os_thread *thread;
+
+	host_machine_boot(&three_zones);
+	flood(GFP_ATOMIC);
+	thread = os_thread_start("interrupted", 0, entitled_and_interrupted, t);
+	ASSERT_TRUE(t, thread != NULL);
+	os_thread_join(thread);
 }
 
 /* --- The steps ---------------------------------------------------------------------------------- */
