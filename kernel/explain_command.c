@@ -42,11 +42,10 @@ static void say_begin(struct alloc_recorder *recorder, const struct explanation 
 	node_list_format(so_far->permit.nodes & node_memory_mask(), nodes, sizeof(nodes));
 	kprintf("class %s, from node %d, may use %s%s; %s; %s\n",
 		zone_type_name(so_far->request_class), so_far->permit.preferred_nid,
-		nodes[0] == '\0'                                ? "no node"
+		nodes[0] == '\0'                           ? "no node"
 		: strchr(nodes, ',') || strchr(nodes, '-') ? "nodes "
 							   : "node ",
-		nodes,
-		so_far->permit.entitled ? "entitled" : "not entitled",
+		nodes, so_far->permit.entitled ? "entitled" : "not entitled",
 		so_far->may_block ? "may sleep" : "never sleeps");
 }
 

@@ -34,11 +34,11 @@ struct mempolicy {
 
 /* What of a task concerns memory: part of the kernel's own structure. */
 struct os_task {
-	u32 flags;                         /* PF_*; its own task alone writes them */
-	nodemask_t mems_allowed;           /* its cpuset: one word, written by any task */
-	u32 mems_generation;               /* atomic: counts the changes of the cpuset */
-	u32 mems_changing;                 /* atomic: changes under way */
-	bool has_mempolicy;                /* its own; else it is as one of MPOL_LOCAL: */
+	u32 flags;               /* PF_*; its own task alone writes them */
+	nodemask_t mems_allowed; /* its cpuset: one word, written by any task */
+	u32 mems_generation;     /* atomic: counts the changes of the cpuset */
+	u32 mems_changing;       /* atomic: changes under way */
+	bool has_mempolicy;      /* its own; else it is as one of MPOL_LOCAL: */
 	struct mempolicy mempolicy;
 	u32 interleave_from; /* its own: the next interleaved request looks from here */
 	u32 fault_rule;      /* atomic, relaxed: whose mark it has; fault_inject.h */

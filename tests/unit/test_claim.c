@@ -568,12 +568,18 @@ static void every_page_is_in_one_place(struct ktest *t)
 }
 
 static const struct ktest_case cases[] = {
-	KTEST(free_memory_is_taken_at_once), KTEST(what_is_freed_comes),
-	KTEST(lists_are_drained_to_it),      KTEST(a_batch_passes_by_the_claims),
-	KTEST(hits_are_closed_meanwhile),    KTEST(a_larger_block_is_divided),
-	KTEST(nothing_merges_across),        KTEST(marks_are_cleared),
-	KTEST(wrong_blocks_are_refused),     KTEST(misuse_is_named),
-	KTEST(every_page_is_in_one_place),   KTEST(hits_open_again_after_all),
+	KTEST(free_memory_is_taken_at_once),
+	KTEST(what_is_freed_comes),
+	KTEST(lists_are_drained_to_it),
+	KTEST(a_batch_passes_by_the_claims),
+	KTEST(hits_are_closed_meanwhile),
+	KTEST(a_larger_block_is_divided),
+	KTEST(nothing_merges_across),
+	KTEST(marks_are_cleared),
+	KTEST(wrong_blocks_are_refused),
+	KTEST(misuse_is_named),
+	KTEST(every_page_is_in_one_place),
+	KTEST(hits_open_again_after_all),
 	KTEST(whole_pageblocks_change_their_type),
 };
 KTEST_SUITE(claim, cases);
