@@ -172,7 +172,7 @@ const struct kernel_invariant thread_invariants[] = {
 	{"THREAD-3", "who sleeps with a deadline is in its CPU's list, the earliest first",
 	 check_all_sleepers},
 	{"THREAD-4", "the word at the lower end of each thread's stack stands", check_all_canaries},
-	{"THREAD-5", "the hit path is closed to a running thread whose cpuset leaves out memory",
+	{"THREAD-5", "no hit path for a running thread whose cpuset leaves out memory",
 	 check_all_limits},
 	{NULL, NULL, NULL},
 };

@@ -12,6 +12,8 @@
 #include <kernel/options.h>
 #include <kernel/parse.h>
 #include <kernel/test.h>
+#include <mm/fault_inject.h>
+#include <mm/mempolicy.h>
 #include <mm/policy.h>
 #include <x86/machine.h>
 
@@ -83,13 +85,26 @@ static int command_policy(int argc, char **argv)
 	return 0;
 }
 
+/*
+ * Tests are written for a task that may have everything. What the user has limited his to is lifted, and
+ * back afterwards. A rule of his would fail theirs, and its counts would be theirs.
+ */
 static int command_test(int argc, char **argv)
 {
+	nodemask_t nodes = os_current()->mems_allowed;
+	struct mempolicy policy = os_current()->mempolicy;
 	struct ktest_summary summary;
+	struct fault_rule_state rule;
 
 	if (argc > 2)
 		return command_usage(argc, argv, 2);
+	if (fault_rule_describe(0, &rule))
+		return command_bad(argv[0], "requests are made to fail: `fault off` first");
+	task_set_mems_allowed(os_current(), ~(nodemask_t)0);
+	task_set_mempolicy(NULL);
 	summary = ktest_run(argc == 2 ? argv[1] : NULL, options.seed);
+	task_set_mems_allowed(os_current(), nodes);
+	task_set_mempolicy(policy.mode == MPOL_LOCAL ? NULL : &policy);
 	return summary.failed ? -EINVAL : 0;
 }
 
@@ -193,7 +208,7 @@ const struct monitor_command monitor_commands[] = {
 	 command_meminfo, NULL, "Memory"},
 	{"buddyinfo", "", "free blocks by zone and order, as in Linux's /proc/buddyinfo",
 	 command_buddyinfo, NULL, NULL},
-	{"pagetypeinfo", "", "free blocks and pageblocks by type, as in Linux's /proc/pagetypeinfo",
+	{"pagetypeinfo", "", "free blocks and pageblocks by type, as Linux's /proc has it",
 	 command_pagetypeinfo, NULL, NULL},
 	{"zoneinfo", "", "zones with marks and counters, as in Linux's /proc/zoneinfo",
 	 command_zoneinfo, NULL, NULL},
@@ -218,8 +233,8 @@ const struct monitor_command monitor_commands[] = {
 	 "where this task's requests go first, or only; LIST as in 0-2,5", command_mempolicy,
 	 complete_mempolicy, NULL},
 	{"cpuset", "[[THREAD] LIST|all]",
-	 "the nodes that this task, or a thread, may use; what it starts has the same",
-	 command_cpuset, complete_cpuset, NULL},
+	 "the nodes that this task and what it starts, or a thread, may use", command_cpuset,
+	 complete_cpuset, NULL},
 	{"fault", "[show] | set KEY=VALUE... | off [ID]",
 	 "make requests for pages fail: by site, task, order, chance, count", command_fault,
 	 complete_fault, NULL},

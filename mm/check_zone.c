@@ -426,7 +426,7 @@ const struct invariant zone_invariants[] = {
 	 .run_zone_locked = order_bits},
 	{"BUDDY-6", "free, allocated, per-CPU and captured pages are all managed ones",
 	 .run_zone_locked = conservation},
-	{"PCP-1", "a block on a CPU's list is of its order, type and zone; counts are lengths",
+	{"PCP-1", "a block on a CPU's list is of its order, type, zone; counts agree",
 	 .run_zone_locked = pcp_entries},
 	{"PCP-2", "no per-CPU list is longer than it may be", .run_zone_locked = pcp_capacities},
 	{"PAGE-1", "every frame of RAM has its node and zone, reserved as memblock says",

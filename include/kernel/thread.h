@@ -15,7 +15,7 @@
  *   THREAD-2  each CPU has exactly one RUNNING thread, its current one; its idle thread is on no queue
  *   THREAD-3  a SLEEPING thread with a deadline is on its CPU's list of sleepers, which is sorted
  *   THREAD-4  the canary at the lower end of each thread's stack stands
- *   THREAD-5  the hit path is closed to a running thread whose cpuset leaves out memory
+ *   THREAD-5  no hit path for a running thread whose cpuset leaves out memory
  */
 #ifndef KERNEL_THREAD_H
 #define KERNEL_THREAD_H

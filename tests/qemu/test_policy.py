@@ -61,3 +61,13 @@ def test_bad_words_are_marked(launch, command, said):
     assert done.returncode == 1
     assert said in text
     assert "nodes 0-1, changed 0 times" in text and "policy of this task: local" in text
+
+
+def test_tests_run_without_limits_and_leave_them(launch):
+    done = run(launch, "cpuset 1; mempolicy bind:0-1; test mempolicy,request; cpuset; mempolicy; "
+                       "fault set nth=1; test gfp*")
+    assert "fail:0" in done.stdout
+    end = done.stdout[done.stdout.index("# Totals"):]
+    assert "cpuset of this task: node 1," in end
+    assert "policy of this task: bind:0-1" in end
+    assert "requests are made to fail: `fault off` first" in end
