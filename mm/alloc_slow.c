@@ -274,6 +274,17 @@ static struct page *reclaim_and_look(const struct alloc_context *ac)
 	return page;
 }
 
+/* Of the zones that the request may use: each has lists of every CPU, and others would not help. */
+static void drain_permitted(const struct alloc_context *ac)
+{
+	for (u32 i = 0; i < ac->zonelist->nr; i++) {
+		struct zone *zone = ac->zonelist->ref[i].zone;
+
+		if (zone->type <= ac->request_class && permit_allows(&ac->permit, zone->nid))
+			drain_zone_pages(zone);
+	}
+}
+
 /* Looks also if nothing was put aside: another request may have drained it all a moment ago. */
 static struct page *drain_and_look(const struct alloc_context *ac)
 {
@@ -281,7 +292,7 @@ static struct page *drain_and_look(const struct alloc_context *ac)
 	if (ac->recorder)
 		rehearse_drain(ac->recorder);
 	else
-		drain_all_pages();
+		drain_permitted(ac);
 	return look_below(ac, STEP_AFTER_DRAIN);
 }
 

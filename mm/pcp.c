@@ -343,20 +343,24 @@ static u64 for_each_list(struct zone *zone,
 	return sum;
 }
 
+u64 drain_zone_pages(struct zone *zone)
+{
+	u64 drained = zone->managed_pages ? for_each_list(zone, drain_list) : 0;
+
+	/* Relaxed: a figure, and no lock is held. */
+	if (drained)
+		__atomic_fetch_add(&zone->events[PCP_DRAINED], drained, __ATOMIC_RELAXED);
+	return drained;
+}
+
 u64 drain_all_pages(void)
 {
 	struct zone *zone;
 	u64 pages = 0;
 	int nid;
 
-	for_each_zone(nid, zone) {
-		u64 drained = zone->managed_pages ? for_each_list(zone, drain_list) : 0;
-
-		/* Relaxed: a figure, and no lock is held. */
-		if (drained)
-			__atomic_fetch_add(&zone->events[PCP_DRAINED], drained, __ATOMIC_RELAXED);
-		pages += drained;
-	}
+	for_each_zone(nid, zone)
+		pages += drain_zone_pages(zone);
 	return pages;
 }
 

@@ -213,6 +213,9 @@ bool hit_paths_are_open(void);
 void pcp_claim_begun(struct zone *zone);
 void pcp_claim_ended(struct zone *zone);
 
+/* What all CPUs have of this zone goes back to it. Pages. Contexts as drain_all_pages(). */
+u64 drain_zone_pages(struct zone *zone);
+
 /* Boot: the structures, before memblock closes; and the lists opened, once pages are managed. */
 void pcps_init(void);
 void pcps_start(void);
