@@ -172,6 +172,12 @@ enum hit_verdict alloc_hit_verdict(int nid, gfp_t gfp, unsigned int order, struc
 	return verdict;
 }
 
+/* cpu_to_node() without a question: a CPU that runs has a number. */
+static __always_inline int this_node(void)
+{
+	return numa_cpu_node[smp_processor_id()];
+}
+
 /* Who asked is looked up where it is needed: a hit then needs no stack frame. */
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 {
@@ -182,8 +188,7 @@ struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
-	int nid = cpu_to_node(smp_processor_id());
-	struct page *page = alloc_hit(nid, gfp, order);
+	struct page *page = alloc_hit(this_node(), gfp, order);
 
 	return likely(page) ? page : alloc_block(NUMA_NO_NODE, gfp, order, os_call_site());
 }
@@ -195,8 +200,7 @@ struct page *alloc_pages_policy(const struct mempolicy *policy, gfp_t gfp, unsig
 
 void *get_free_pages(gfp_t gfp, unsigned int order)
 {
-	int nid = cpu_to_node(smp_processor_id());
-	struct page *page = alloc_hit(nid, gfp, order);
+	struct page *page = alloc_hit(this_node(), gfp, order);
 
 	if (unlikely(!page))
 		page = alloc_block(NUMA_NO_NODE, gfp, order, os_call_site());
