@@ -10,7 +10,7 @@
  *	NO_MARKS      entitled requests: every page there is. Such a page is marked
  *	 - - - - - - - - - - - - - - - - - - - - - - - - - from here on only who may block
  *	RECLAIM       free something oneself, and look again        bounded by MAX_RECLAIM_ROUNDS
- *	DRAIN         what CPUs have put aside goes back, and look again (for those who may not block, too)
+ *	DRAIN         what CPUs have put aside of the zones it may use goes back, and look again (all do)
  *	OOM           somebody must end
  *	GIVE_UP       or, with __GFP_NOFAIL, again from MIN         bounded by MAX_NOFAIL_ROUNDS
  *

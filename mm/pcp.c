@@ -20,7 +20,7 @@
  * free count and do not merge. They are in nobody's way as long as there is plenty, and three things
  * see to it that there is: below the high mark a list shrinks to one cold stack; a refill takes more than
  * is asked for only from what lies above that mark, so that near the marks every single page is
- * accounted to who asked for it; and before a request fails, drain_all_pages() gives back what all
+ * accounted to who asked for it; and before a request fails, drain_zone_pages() gives back what all
  * CPUs have.
  *
  * --- Ownership
