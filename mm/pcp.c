@@ -80,7 +80,7 @@
 /* A look at the clock every so many turns. */
 #define OWN_LOOK_TURNS (1u << 10)
 
-static struct per_cpu_pages nobody = {.list = {[0 ... NR_PCP_LISTS - 1] = {.busy = 1}}};
+struct per_cpu_pages pcp_nobody = {.list = {[0 ... NR_PCP_LISTS - 1] = {.busy = 1}}};
 static bool started;
 /*
  * How many want the lists closed; atomic, relaxed throughout. It is changed before the lists are gone
@@ -215,7 +215,7 @@ static struct pcp_list *own_this_cpu(struct zone *zone, u32 index)
 	if (likely(pcp_own(list)))
 		return list;
 	preempt_enable();
-	if (list != &nobody.list[index])
+	if (list != &pcp_nobody.list[index])
 		zone_count_atomic(zone, PCP_BUSY);
 	return NULL;
 }
@@ -277,11 +277,7 @@ bool pcp_free(struct zone *zone, struct page *page, unsigned int order)
 
 /* --- Draining ------------------------------------------------------------------------------- */
 
-/*
- * Of any CPU, with preemption off. Waits only where waiting is allowed: in an interrupt, or with
- * interrupts off, the owner may be what was interrupted.
- */
-static bool own_any(struct pcp_list *list)
+bool pcp_own_any(struct pcp_list *list)
 {
 	u64 start = arch_timestamp();
 	u32 turns = 0;
@@ -329,10 +325,10 @@ static u64 for_each_list(struct zone *zone,
 		struct per_cpu_pages *pcp = zone->pcp[i / NR_PCP_LISTS];
 		struct pcp_list *list = &pcp->list[i % NR_PCP_LISTS];
 
-		if (pcp == &nobody)
+		if (pcp == &pcp_nobody)
 			continue;
 		preempt_disable();
-		if (own_any(list)) {
+		if (pcp_own_any(list)) {
 			sum += fn(zone, list, list_order(list));
 			pcp_disown(list);
 		} else {
@@ -484,7 +480,7 @@ void pcps_init(void)
 
 	for_each_zone(nid, zone) {
 		for (u32 cpu = 0; cpu < MAX_CPUS; cpu++)
-			zone->pcp[cpu] = &nobody;
+			zone->pcp[cpu] = &pcp_nobody;
 		nr_zones += zone->present_pages > 0;
 	}
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
@@ -512,71 +508,4 @@ void pcps_start(void)
 {
 	started = true;
 	set_capacities();
-}
-
-/* --- For who looks -------------------------------------------------------------------------- */
-
-static void disown_first(struct zone *zone, u32 nr)
-{
-	while (nr-- > 0) {
-		struct per_cpu_pages *pcp = zone->pcp[nr / NR_PCP_LISTS];
-
-		if (pcp != &nobody)
-			pcp_disown(&pcp->list[nr % NR_PCP_LISTS]);
-	}
-}
-
-bool pcp_own_all(struct zone *zone)
-{
-	for (u32 i = 0; i < MAX_CPUS * NR_PCP_LISTS; i++) {
-		struct per_cpu_pages *pcp = zone->pcp[i / NR_PCP_LISTS];
-
-		if (pcp == &nobody || own_any(&pcp->list[i % NR_PCP_LISTS]))
-			continue;
-		disown_first(zone, i);
-		return false;
-	}
-	return true;
-}
-
-void pcp_disown_all(struct zone *zone)
-{
-	disown_first(zone, MAX_CPUS * NR_PCP_LISTS);
-}
-
-static void add_list(struct pcp_snapshot *out, struct pcp_list *list, unsigned int order)
-{
-	/*
-	 * If it cannot be owned, a panic is better off with torn figures than without. Relaxed: then
-	 * each is a figure by itself; and if it is owned, nobody writes.
-	 */
-	bool owned = own_any(list);
-	u64 blocks = pcp_nr_blocks(list);
-	u64 capacity = (u64)load_relaxed(&list->capacity) * (load_relaxed(&list->max_cold) + 1u);
-	u64 allocs = pcp_nr_allocs(list), frees = load_relaxed(&list->nr_frees);
-
-	out->pages += blocks << order;
-	out->batch_pages = MAX(out->batch_pages, (u64)load_relaxed(&list->capacity) << order);
-	out->capacity_pages += capacity << order;
-	out->allocs += allocs;
-	out->frees += frees;
-	out->alloc_pages += allocs << order;
-	out->free_pages += frees << order;
-	out->misplaced += load_relaxed(&list->nr_misplaced);
-	if (owned)
-		pcp_disown(list);
-}
-
-bool pcp_snapshot(int nid, enum zone_type type, u32 cpu, struct pcp_snapshot *out)
-{
-	const struct zone *zone = zone_find(nid, type);
-
-	if (!zone || cpu >= MAX_CPUS || zone->pcp[cpu] == &nobody)
-		return false;
-	memset(out, 0, sizeof(*out));
-	preempt_disable();
-	for (u32 i = 0; i < NR_PCP_LISTS; i++)
-		add_list(out, &zone->pcp[cpu]->list[i], i % NR_PCP_ORDERS);
-	preempt_enable();
-	return true;
 }

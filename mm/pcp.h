@@ -220,6 +220,16 @@ u64 drain_zone_pages(struct zone *zone);
 void pcps_init(void);
 void pcps_start(void);
 
+/* --- Looking: mm/pcp_inspect.c -------------------------------------------------------------- */
+
+/* The lists of CPU numbers that have none: busy for ever. */
+extern struct per_cpu_pages pcp_nobody;
+/*
+ * Of any CPU, with preemption off. Waits, for a bounded time, only where waiting is allowed: in an
+ * interrupt, or with interrupts off, the owner may be what was interrupted.
+ */
+bool pcp_own_any(struct pcp_list *list);
+
 /* For check: owns every CPU's lists of the zone, so that nothing moves. False: one is held on to. */
 bool pcp_own_all(struct zone *zone);
 void pcp_disown_all(struct zone *zone);
