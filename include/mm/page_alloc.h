@@ -30,9 +30,9 @@ struct page *alloc_pages_policy(const struct mempolicy *policy, gfp_t gfp,
 void __free_pages(struct page *page, unsigned int order);
 
 /*
- * Gives every CPU's own lists of free pages back to their zones; returns the pages. A request
- * that fails does so itself. Any context; complete if interrupts are on, and leaves out lists that are
- * in use at the moment otherwise.
+ * Gives every CPU's own lists of free pages back to their zones; returns the pages. A request that
+ * would fail does so itself for the zones that it may use. Any context; complete if interrupts are
+ * on, and leaves out lists that are in use at the moment otherwise.
  */
 u64 drain_all_pages(void);
 

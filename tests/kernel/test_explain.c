@@ -14,11 +14,7 @@ static struct rehearsal_counts counts;
 /* A drain looks at the lists of every CPU, so that many CPUs make each failure long. */
 static u32 nr_requests(void)
 {
-	u32 cpu, nr = 0;
-
-	for_each_online_cpu(cpu)
-		nr++;
-	return nr > 16 ? 2500 : 10000;
+	return nr_cpus_online() > 16 ? 2500 : 10000;
 }
 
 static void the_zone_of_dma(struct ktest *t)
