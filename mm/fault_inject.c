@@ -32,6 +32,7 @@
 
 #include <arch/spinlock.h>
 #include <base/errno.h>
+#include <base/random.h>
 #include <base/string.h>
 #include <mm/page.h>
 #include <mm/trace.h>
@@ -43,7 +44,7 @@ bool fault_rules_exist;
 
 struct active_rule {
 	struct fault_rule_state state; /* id 0: free */
-	u64 draw;                      /* of xorshift64*: never 0 */
+	struct random_state draw;
 };
 
 static struct spinlock fault_lock = SPINLOCK_INIT("fault rules");
@@ -67,15 +68,6 @@ static bool is_for(const struct fault_rule_state *state, unsigned int order, uin
 	return rule->site[0] == '\0' || os_caller_matches(call_site, rule->site);
 }
 
-/* 0 to 99. */
-static u32 draw_percent(u64 *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return (u32)((*state * 0x2545f4914f6cdd1dull) >> 33) % 100;
-}
-
 /* One of its requests, which is counted already. */
 static bool wants_failure(struct active_rule *active)
 {
@@ -88,7 +80,7 @@ static bool wants_failure(struct active_rule *active)
 		return false;
 	if (rule->interval && state->seen % rule->interval != 0)
 		return false;
-	return !rule->probability || draw_percent(&active->draw) < rule->probability;
+	return !rule->probability || random_below(&active->draw, 100) < rule->probability;
 }
 
 static void report_injected(const struct fault_rule_state *by, gfp_t gfp, unsigned int order,
@@ -170,7 +162,7 @@ int fault_rule_add(const struct fault_rule *rule)
 		id = (int)++last_id;
 		*active = (struct active_rule){
 			.state = {.id = (u32)id, .rule = *rule},
-			.draw = rule->seed ? rule->seed : 1,
+			.draw = {rule->seed ? rule->seed : 1},
 		};
 		set_exist_locked();
 	}

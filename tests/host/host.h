@@ -4,6 +4,7 @@
 #ifndef TESTS_HOST_H
 #define TESTS_HOST_H
 
+#include <base/random.h>
 #include <kernel/test.h>
 #include <mm/numa.h>
 
@@ -84,14 +85,10 @@ struct host_last_words {
 };
 extern struct host_last_words *host_last_words;
 
-/* A small generator for random tests: xorshift64*, never zero. */
-struct host_random {
-	u64 state;
-};
-u64 host_random_next(struct host_random *r);
-static inline u64 host_random_below(struct host_random *r, u64 n)
+/* random_below() for 64 bits: addresses, frames. */
+static inline u64 host_random_below(struct random_state *r, u64 n)
 {
-	return host_random_next(r) % n;
+	return random_next(r) % n;
 }
 
 #endif

@@ -79,11 +79,3 @@ void expect_check_finds(struct ktest *t, const char *id)
 	EXPECT_MSG(t, !mm_check(&report), "check finds nothing, expected %s", id);
 	EXPECT_MSG(t, host_log_contains(prefix), "check finds %s, expected %s", report.first, id);
 }
-
-u64 host_random_next(struct host_random *r)
-{
-	r->state ^= r->state >> 12;
-	r->state ^= r->state << 25;
-	r->state ^= r->state >> 27;
-	return r->state * 0x2545f4914f6cdd1dULL;
-}

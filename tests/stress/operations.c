@@ -89,9 +89,9 @@ static void release(struct actor *a, const struct stress_block *block, enum stre
 	a->count[count]++;
 }
 
-static int random_node(struct stress_random *r)
+static int random_node(struct random_state *r)
 {
-	u32 nr = numa_topology()->nr_nodes, choice = stress_below(r, nr + 1);
+	u32 nr = numa_topology()->nr_nodes, choice = random_below(r, nr + 1);
 
 	return choice == nr ? NUMA_NO_NODE : (int)choice;
 }
@@ -100,9 +100,9 @@ static int random_node(struct stress_random *r)
 static bool leave_for_another(struct actor *a, const struct stress_block *block)
 {
 	const struct stress *s = a->stress;
-	u32 cpu = s->cpu[stress_below(&a->random, s->nr_cpus)];
+	u32 cpu = s->cpu[random_below(&a->random, s->nr_cpus)];
 
-	if (!stress_post(&s->side[cpu]->mailbox, stress_below(&a->random, STRESS_SLOTS), block))
+	if (!stress_post(&s->side[cpu]->mailbox, random_below(&a->random, STRESS_SLOTS), block))
 		return false;
 	a->count[STRESS_HANDED]++;
 	return true;
@@ -113,11 +113,11 @@ static bool leave_for_another(struct actor *a, const struct stress_block *block)
 static void interrupt_step(struct cpu_side *side)
 {
 	struct actor *a = &side->actor;
-	struct stress_random *r = &a->random;
+	struct random_state *r = &a->random;
 	struct stress_block *last = &side->held[side->nr_held];
 
-	if (side->nr_held < STRESS_MAX_IRQ_HELD && stress_below(r, 2) == 0) {
-		u32 order = stress_below(r, 4);
+	if (side->nr_held < STRESS_MAX_IRQ_HELD && random_below(r, 2) == 0) {
+		u32 order = random_below(r, 4);
 
 		if (!allocate(a, random_node(r), GFP_ATOMIC, order, last))
 			return;
@@ -126,7 +126,7 @@ static void interrupt_step(struct cpu_side *side)
 	} else if (side->nr_held > 0) {
 		last--;
 		side->nr_held--;
-		if (stress_below(r, 4) != 0 || !leave_for_another(a, last))
+		if (random_below(r, 4) != 0 || !leave_for_another(a, last))
 			release(a, last, STRESS_IRQ_FREES);
 	}
 }
@@ -140,7 +140,7 @@ void stress_from_interrupt(struct stress *s)
 	    side->actor.count[STRESS_IRQS] * 4 >= s->plan.operations)
 		return;
 	side->actor.count[STRESS_IRQS]++;
-	for (u32 steps = 1 + stress_below(&side->actor.random, 4); steps > 0; steps--)
+	for (u32 steps = 1 + random_below(&side->actor.random, 4); steps > 0; steps--)
 		interrupt_step(side);
 }
 
@@ -161,22 +161,22 @@ void stress_end_interrupts_here(void *arg)
 
 /* --- Threads -------------------------------------------------------------------------------- */
 
-static u32 random_order(struct stress_random *r, u32 max_order)
+static u32 random_order(struct random_state *r, u32 max_order)
 {
-	u32 kind = stress_below(r, 64), order;
+	u32 kind = random_below(r, 64), order;
 
 	if (kind < 32)
 		order = 0;
 	else if (kind < 56)
-		order = 1 + stress_below(r, 3);
+		order = 1 + random_below(r, 3);
 	else if (kind < 63)
-		order = 4 + stress_below(r, 3);
+		order = 4 + random_below(r, 3);
 	else
 		order = max_order;
 	return MIN(order, max_order);
 }
 
-static gfp_t random_gfp(struct stress_random *r, u32 order)
+static gfp_t random_gfp(struct random_state *r, u32 order)
 {
 	static const gfp_t kind[16] = {
 		[8] = GFP_ATOMIC,  [9] = GFP_ATOMIC,
@@ -184,21 +184,21 @@ static gfp_t random_gfp(struct stress_random *r, u32 order)
 		[12] = GFP_DMA32,  [13] = GFP_DMA32 | GFP_KERNEL,
 		[14] = GFP_DMA,    [15] = __GFP_HIGH | GFP_KERNEL,
 	};
-	u32 i = stress_below(r, ARRAY_SIZE(kind));
+	u32 i = random_below(r, ARRAY_SIZE(kind));
 	gfp_t gfp = kind[i] ? kind[i] : GFP_KERNEL;
 
-	if (stress_below(r, 8) == 0)
+	if (random_below(r, 8) == 0)
 		gfp |= __GFP_THISNODE;
-	if (stress_below(r, 2) == 0)
+	if (random_below(r, 2) == 0)
 		gfp |= __GFP_MOVABLE;
-	if (order <= 3 && stress_below(r, 8) == 0)
+	if (order <= 3 && random_below(r, 8) == 0)
 		gfp |= __GFP_ZERO;
 	return gfp;
 }
 
 static struct stress_block take_held(struct worker *w)
 {
-	u32 i = stress_below(&w->actor.random, w->nr_held);
+	u32 i = random_below(&w->actor.random, w->nr_held);
 	struct stress_block block = w->held[i];
 
 	w->held[i] = w->held[--w->nr_held];
@@ -275,8 +275,8 @@ static void begin_claim(struct worker *w)
 
 	if (w->nr_held == 0)
 		return;
-	page = w->held[stress_below(&a->random, w->nr_held)].page;
-	w->claim_order = 4 + stress_below(&a->random, 6);
+	page = w->held[random_below(&a->random, w->nr_held)].page;
+	w->claim_order = 4 + random_below(&a->random, 6);
 	pfn = ALIGN_DOWN(page_to_pfn(page), (pfn_t)1 << w->claim_order);
 	if (claim_begin(page_zone(page), pfn, w->claim_order, &w->claim) == 0)
 		a->count[STRESS_CLAIMS]++;
@@ -312,11 +312,11 @@ static void do_something_rare(struct worker *w, u32 kind)
 		a->count[STRESS_DRAINS]++;
 		break;
 	case 1:
-		os_wait(&s->gate, never, NULL, 1 + stress_below(&a->random, MAX_SLEEP_NS));
+		os_wait(&s->gate, never, NULL, 1 + random_below(&a->random, MAX_SLEEP_NS));
 		a->count[STRESS_SLEEPS]++;
 		break;
 	case 2:
-		os_run_on_cpu(s->cpu[stress_below(&a->random, s->nr_cpus)], interrupt_from, s);
+		os_run_on_cpu(s->cpu[random_below(&a->random, s->nr_cpus)], interrupt_from, s);
 		break;
 	case 3:
 		if (a->id == 0)
@@ -328,7 +328,7 @@ static void do_something_rare(struct worker *w, u32 kind)
 		break;
 	default:
 		if (w->nr_held > 0)
-			verify(a, &w->held[stress_below(&a->random, w->nr_held)]);
+			verify(a, &w->held[random_below(&a->random, w->nr_held)]);
 	}
 }
 
@@ -339,7 +339,7 @@ void stress_do_harm(struct worker *w)
 
 	if (w->nr_held == 0)
 		return;
-	other = w->held[stress_below(&w->actor.random, w->nr_held)];
+	other = w->held[random_below(&w->actor.random, w->nr_held)];
 	other.serial = SOMEBODY_ELSES;
 	stress_write(&other);
 	w->actor.count[STRESS_FAULTS]++;
@@ -347,7 +347,7 @@ void stress_do_harm(struct worker *w)
 
 void stress_operate(struct worker *w, u32 number)
 {
-	u32 kind = stress_below(&w->actor.random, 32);
+	u32 kind = random_below(&w->actor.random, 32);
 
 	if (number % RARE_EVERY == RARE_EVERY - 1)
 		do_something_rare(w, number / RARE_EVERY % RARE_KINDS);

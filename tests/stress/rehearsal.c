@@ -4,6 +4,7 @@
  */
 #include "rehearsal.h"
 
+#include <base/random.h>
 #include <mm/os.h>
 #include <mm/page_alloc.h>
 
@@ -27,7 +28,7 @@ static const gfp_t flags[] = {
 
 struct tide {
 	struct ktest *t;
-	u64 random;
+	struct random_state random;
 	gfp_t gfp_all;
 	u32 max_held, nr_held;
 	bool falling;
@@ -42,22 +43,18 @@ static struct {
 	unsigned int order;
 } held[REHEARSAL_MAX_HELD];
 
-/* xorshift64*, of a state that is not zero. */
-static u64 below(struct tide *tide, u64 n)
+static u32 below(struct tide *tide, u32 n)
 {
-	tide->random ^= tide->random >> 12;
-	tide->random ^= tide->random << 25;
-	tide->random ^= tide->random >> 27;
-	return (tide->random * 0x2545f4914f6cdd1dull >> 32) % n;
+	return random_below(&tide->random, n);
 }
 
 /* Near the marks it is small blocks that decide: the smallest of some. */
 static u32 a_small_one(struct tide *tide)
 {
-	u32 best = (u32)below(tide, tide->nr_held);
+	u32 best = below(tide, tide->nr_held);
 
 	for (u32 i = 0; i < 4; i++) {
-		u32 other = (u32)below(tide, tide->nr_held);
+		u32 other = below(tide, tide->nr_held);
 
 		if (held[other].order < held[best].order)
 			best = other;
@@ -75,7 +72,7 @@ static void give_back(struct tide *tide, u32 i)
 static nodemask_t some_nodes(struct tide *tide)
 {
 	nodemask_t nodes =
-		(below(tide, 1u << 31) | below(tide, 1u << 31) << 31) & node_memory_mask();
+		(below(tide, 1u << 31) | (u64)below(tide, 1u << 31) << 31) & node_memory_mask();
 
 	return nodes ? nodes : node_memory_mask();
 }
@@ -160,7 +157,7 @@ void rehearse_and_do(struct ktest *t, u64 seed, u32 requests, u32 max_held, gfp_
 {
 	struct tide tide = {
 		.t = t,
-		.random = seed * 2 + 1,
+		.random = {seed * 2 + 1},
 		.gfp_all = gfp_all,
 		.max_held = MIN(max_held, (u32)REHEARSAL_MAX_HELD),
 		.counts = counts,
@@ -179,8 +176,8 @@ void rehearse_and_do(struct ktest *t, u64 seed, u32 requests, u32 max_held, gfp_
 		else if (dice < 4)
 			drain_all_pages();
 		else if (tide.nr_held && dice < (tide.falling ? 70 : 20))
-			give_back(&tide, tide.falling ? (u32)below(&tide, tide.nr_held)
-						      : a_small_one(&tide));
+			give_back(&tide,
+				  tide.falling ? below(&tide, tide.nr_held) : a_small_one(&tide));
 		else if (tide.nr_held < tide.max_held)
 			good = explain_and_take(&tide);
 	}

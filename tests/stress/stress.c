@@ -91,7 +91,7 @@ static void actor_init(struct actor *a, struct stress *s, u32 cpu, u32 id)
 	if (a->random.state == 0)
 		a->random.state = 1;
 	for (u32 i = 0; i < 8; i++)
-		stress_random(&a->random);
+		random_next(&a->random);
 }
 
 static void *zeroed_page(u32 cpu)

@@ -3,29 +3,12 @@
 #define TESTS_STRESS_INTERNAL_H
 
 #include <arch/page.h>
+#include <base/random.h>
 #include <mm/os_task.h>
 #include <mm/page.h>
 
 #include "../../mm/claim.h"
 #include "stress.h"
-
-/* xorshift64*: never zero. */
-struct stress_random {
-	u64 state;
-};
-
-static inline u64 stress_random(struct stress_random *r)
-{
-	r->state ^= r->state >> 12;
-	r->state ^= r->state << 25;
-	r->state ^= r->state >> 27;
-	return r->state * 0x2545f4914f6cdd1dull;
-}
-
-static inline u32 stress_below(struct stress_random *r, u32 n)
-{
-	return (u32)((stress_random(r) >> 32) % n);
-}
 
 /* A block that somebody holds, and what was written into it. */
 struct stress_block {
@@ -71,7 +54,7 @@ bool stress_collect(struct stress_mailbox *box, struct stress_block *block);
 struct actor {
 	struct stress *stress;
 	u32 cpu, id;
-	struct stress_random random;
+	struct random_state random;
 	u64 nr_serials;
 	u64 count[NR_STRESS_COUNTS];
 };

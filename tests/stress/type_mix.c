@@ -21,7 +21,7 @@
 
 struct run {
 	const struct type_mix *mix;
-	struct stress_random random;
+	struct random_state random;
 	pfn_t start;
 	u64 frames;
 	u64 pages[NR_BLOCK_TYPES], limit[NR_BLOCK_TYPES];
@@ -46,7 +46,7 @@ static enum block_type type_at(const struct page *page)
 /* Mostly single pages, at times up to eight together. */
 static bool take(struct run *r, enum block_type type)
 {
-	u32 order = stress_below(&r->random, 4) ? 0 : stress_below(&r->random, 4);
+	u32 order = random_below(&r->random, 4) ? 0 : random_below(&r->random, 4);
 	gfp_t gfp = r->mix->gfp | __GFP_NOWARN | (type == BLOCK_MOVABLE ? __GFP_MOVABLE : 0);
 	struct page *page = alloc_pages_node(r->mix->nid, gfp, order);
 
@@ -70,13 +70,13 @@ static void give(struct run *r, struct page *page, enum block_type type)
 static void give_random(struct run *r)
 {
 	for (u32 tries = 0; tries < MAX_TRIES; tries++) {
-		pfn_t pfn = r->start + stress_random(&r->random) % r->frames;
+		pfn_t pfn = r->start + random_next(&r->random) % r->frames;
 		struct page *page = pfn_valid(pfn) ? pfn_to_page(pfn) : NULL;
 		enum block_type type = page ? type_at(page) : NR_BLOCK_TYPES;
 
 		/* What stays, stays longer. */
 		if (type == BLOCK_MOVABLE ||
-		    (type == BLOCK_UNMOVABLE && stress_below(&r->random, 4) == 0)) {
+		    (type == BLOCK_UNMOVABLE && random_below(&r->random, 4) == 0)) {
 			give(r, page, type);
 			return;
 		}
@@ -96,7 +96,7 @@ static void churn(struct run *r)
 	u64 steps = (r->limit[0] + r->limit[1]) * (r->mix->turns + 1);
 
 	for (u64 step = 0; step < steps; step++) {
-		enum block_type type = stress_below(&r->random, 100) < r->mix->stays_percent
+		enum block_type type = random_below(&r->random, 100) < r->mix->stays_percent
 					       ? BLOCK_UNMOVABLE
 					       : BLOCK_MOVABLE;
 

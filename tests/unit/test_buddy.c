@@ -205,7 +205,7 @@ static void everything_comes_back_as_it_was(struct ktest *t)
 {
 	struct zone *zone = boot_zone();
 	static struct page *held[8192];
-	struct host_random random = {t->seed + 1};
+	struct random_state random = {t->seed + 1};
 	char before[128];
 	u32 nr = 0;
 

@@ -11,7 +11,7 @@
 
 /* Time goes on where something is done, and nowhere else. */
 struct machine {
-	struct host_random random;
+	struct random_state random;
 	u64 time;      /* ticks of the clock */
 	u64 end;       /* when the counter is at its end */
 	u64 step;      /* what an access takes */

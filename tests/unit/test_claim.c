@@ -463,7 +463,7 @@ static void misuse_is_named(struct ktest *t)
 #define MAX_HELD 512
 
 struct mix {
-	struct host_random random;
+	struct random_state random;
 	struct page *held[MAX_HELD];
 	u8 order[MAX_HELD];
 	u32 nr_held;

@@ -54,7 +54,7 @@ static bool was_allowed(int nid, u32 first, u32 last)
 static void work(void *arg)
 {
 	struct worker *w = arg;
-	struct host_random r = {w->seed};
+	struct random_state r = {w->seed};
 
 	store_release(&w->task, os_current());
 	__atomic_fetch_add(&nr_ready, 1, __ATOMIC_RELEASE);
@@ -87,7 +87,7 @@ static void work(void *arg)
 
 static void begin_masks(u64 seed)
 {
-	struct host_random r = {seed | 1};
+	struct random_state r = {seed | 1};
 
 	mask_of[0] = ~(nodemask_t)0;
 	for (u32 g = 1; g <= NR_CHANGES; g++)

@@ -161,7 +161,7 @@ static void pieces_cover_all_ram(struct ktest *t)
 /* Any cut of memory into ranges gives the same sum, after random allocations. */
 static void any_cut_adds_up(struct ktest *t)
 {
-	struct host_random random = {t->seed * 2 + 1};
+	struct random_state random = {t->seed * 2 + 1};
 	struct page *held[200];
 	u32 orders[200];
 	u64 allocated = 0;

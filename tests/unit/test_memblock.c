@@ -283,7 +283,7 @@ static bool model_agrees(struct ktest *t, const struct model_page *m)
 
 static void random_operations_match_a_model(struct ktest *t)
 {
-	struct host_random random = {t->seed * 77 + 5};
+	struct random_state random = {t->seed * 77 + 5};
 	static struct model_page model[MODEL_PAGES];
 	bool was_ram[MODEL_PAGES] = {false};
 

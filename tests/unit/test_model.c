@@ -73,12 +73,12 @@ static bool request_allowed(const struct page *page, int nid, gfp_t gfp)
 	return !(gfp & __GFP_DMA32) || page->zone <= ZONE_DMA32;
 }
 
-static bool take_step(struct ktest *t, struct host_random *random, u32 nr_nodes)
+static bool take_step(struct ktest *t, struct random_state *random, u32 nr_nodes)
 {
 	static const gfp_t kinds[] = {
 		GFP_KERNEL, GFP_ATOMIC, GFP_NOWAIT, GFP_DMA, GFP_DMA32, GFP_KERNEL | __GFP_THISNODE,
 	};
-	struct held_block b = {.pattern = host_random_next(random)};
+	struct held_block b = {.pattern = random_next(random)};
 	gfp_t gfp = kinds[host_random_below(random, ARRAY_SIZE(kinds))];
 	int nid = (int)host_random_below(random, nr_nodes);
 
@@ -103,7 +103,7 @@ static bool take_step(struct ktest *t, struct host_random *random, u32 nr_nodes)
 	       EXPECT(t, request_allowed(b.page, nid, gfp));
 }
 
-static bool give_step(struct ktest *t, struct host_random *random)
+static bool give_step(struct ktest *t, struct random_state *random)
 {
 	u32 i = (u32)host_random_below(random, nr_held);
 	struct held_block b = held[i];
@@ -133,7 +133,7 @@ static u64 total_free_pages(u32 nr_nodes)
 
 static void run_model(struct ktest *t, const struct host_machine *machine, u32 steps)
 {
-	struct host_random random = {t->seed * 2654435761u + 17};
+	struct random_state random = {t->seed * 2654435761u + 17};
 	struct check_report report;
 	u64 all_free;
 
@@ -193,12 +193,12 @@ static void odd_machine(struct ktest *t)
 /* A machine drawn at random: ranges, gaps, nodes. */
 static void random_machine(struct ktest *t)
 {
-	struct host_random random = {t->seed * 31 + 7};
+	struct random_state random = {t->seed * 31 + 7};
 	struct host_machine machine = {.nr_nodes = 3};
 	phys_addr_t at = PAGE_SIZE * host_random_below(&random, 512);
 
 	for (u32 i = 0; i < 12; i++) {
-		u64 size_bytes = PAGE_SIZE * (1 + host_random_below(&random, 2500));
+		u64 size_bytes = PAGE_SIZE * (1 + host_random_below(&random, 1500));
 
 		machine.ram[i] =
 			(struct host_ram){at, size_bytes, (int)host_random_below(&random, 3)};

@@ -254,13 +254,13 @@ static void an_interrupt_neither_reclaims_nor_sleeps(struct ktest *t)
 /* Every set of flags that may not block, with and without memory, from thread and interrupt. */
 static void who_may_not_block_never_sleeps(struct ktest *t)
 {
-	struct host_random r = {t->seed | 1};
+	struct random_state r = {t->seed | 1};
 	u64 got = 0, failed = 0, refused;
 
 	host_machine_boot(&three_zones);
 	refused = vmstat_read(VMSTAT_ALLOC_REFUSED);
 	for (u32 i = 0; i < 20000; i++) {
-		gfp_t gfp = (gfp_t)host_random_next(&r) & __GFP_ALL & ~__GFP_DIRECT_RECLAIM;
+		gfp_t gfp = (gfp_t)random_next(&r) & __GFP_ALL & ~__GFP_DIRECT_RECLAIM;
 		struct in_interrupt in = {.gfp = gfp & ~__GFP_ZERO};
 
 		if (i % 4 == 0)
