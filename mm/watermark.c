@@ -25,6 +25,7 @@
 #include "watermark.h"
 
 #include <base/assert.h>
+#include <base/math.h>
 #include <mm/os.h>
 
 #include "pcp.h"
@@ -96,18 +97,6 @@ void zone_watermark_check(const struct zone *zone, unsigned int order, u64 mark,
 }
 
 /* --- The marks ----------------------------------------------------------------------------- */
-
-/* The largest r with r * r <= n. */
-static u64 integer_sqrt(u64 n)
-{
-	u64 root = 0;
-
-	for (u64 bit = (u64)1 << 31; bit; bit >>= 1) {
-		if ((root + bit) * (root + bit) <= n)
-			root += bit;
-	}
-	return root;
-}
 
 u64 watermark_default_min_free_kbytes(u64 managed_pages)
 {
