@@ -10,6 +10,10 @@
  *                              need not be constant. A multiple of 64 KiB (what a block of
  *                              the largest order takes of the array)
  *   PHYS_ADDR_BITS_MAX         physical addresses are below 1 << this
+ *   uintptr_t virt_to_vmemmap(const void *)  of an address of the direct map: that of its page's
+ *                              64 bytes of the array. VMEMMAP_BASE + pfn * 64, by whatever way is
+ *                              the shortest. Of any other address: not one of such bytes
+ *   void *vmemmap_to_virt(uintptr_t)       its inverse: where the page begins
  *   void *phys_to_virt(phys_addr_t)        through the direct map; RAM only, and all RAM
  *                                          before mm_init() is called
  *   phys_addr_t virt_to_phys(const void *) its inverse; direct map only

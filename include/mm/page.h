@@ -163,12 +163,12 @@ static inline phys_addr_t page_to_phys(const struct page *page)
 
 static inline void *page_address(const struct page *page)
 {
-	return phys_to_virt(page_to_phys(page));
+	return vmemmap_to_virt((uintptr_t)page);
 }
 
 static inline struct page *virt_to_page(const void *addr)
 {
-	return pfn_to_page(virt_to_phys(addr) >> PAGE_SHIFT);
+	return (struct page *)virt_to_vmemmap(addr);
 }
 
 /* Is there a struct page for this frame number? True for every frame of a populated block. */

@@ -343,7 +343,7 @@ static void good_words_run(struct ktest *t)
 	EXPECT_EQ(t, monitor_run("map 0-64T; map 0x3ffffffff000+4K; map zone=dma; map color=off"),
 		  0);
 	EXPECT_EQ(t, monitor_run("page 0; page 0xa0000; page 17179869183; page pfn=0x10"), 0);
-	EXPECT_EQ(t, monitor_run("page 0xffff888000001000; page 0xffffea0000000000"), 0);
+	EXPECT_EQ(t, monitor_run("page 0xffff888000001000; page 0xfffffe2200000000"), 0);
 	EXPECT_EQ(t, monitor_run("top; top count=2 every=50"), 0);
 }
 

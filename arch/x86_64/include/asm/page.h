@@ -20,4 +20,17 @@ static inline phys_addr_t virt_to_phys(const void *virt)
 	return (phys_addr_t)virt - DIRECT_MAP_BASE;
 }
 
+#define VMEMMAP_BYTES_A_PAGE (PAGE_SIZE >> VMEMMAP_SHIFT)
+
+/* Of any other address than one of the direct map it gives one where nothing is mapped. */
+static inline uintptr_t virt_to_vmemmap(const void *virt)
+{
+	return (uintptr_t)((long)virt >> VMEMMAP_SHIFT) & -VMEMMAP_BYTES_A_PAGE;
+}
+
+static inline void *vmemmap_to_virt(uintptr_t at)
+{
+	return (void *)(at << VMEMMAP_SHIFT);
+}
+
 #endif

@@ -43,4 +43,14 @@ static inline phys_addr_t virt_to_phys(const void *virt)
 	return (phys_addr_t)((const char *)virt - host_direct_map);
 }
 
+static inline uintptr_t virt_to_vmemmap(const void *virt)
+{
+	return VMEMMAP_BASE + (virt_to_phys(virt) >> PAGE_SHIFT) * 64;
+}
+
+static inline void *vmemmap_to_virt(uintptr_t at)
+{
+	return phys_to_virt((at - VMEMMAP_BASE) / 64 << PAGE_SHIFT);
+}
+
 #endif
