@@ -120,7 +120,7 @@ static void check_canaries(struct check_run *run, u32 cpu, struct run_queue *rq)
 
 /*
  * While somebody changes the cpuset the word may be of either; so the one who runs is passed over then.
- * The other way round, a word that is set for nothing, costs only time.
+ * The other way round, a word that is 0 for nothing, costs only time.
  */
 static void check_limits(struct check_run *run, u32 cpu, struct run_queue *rq)
 {
@@ -128,7 +128,7 @@ static void check_limits(struct check_run *run, u32 cpu, struct run_queue *rq)
 	u32 generation = load_acquire(&task->mems_generation);
 	nodemask_t memory = node_memory_mask(),
 		   left_out = memory & ~load_relaxed(&task->mems_allowed);
-	bool open = !load_acquire(&task->limited) || !load_acquire(&cpu_area(cpu)->limited);
+	bool open = !load_acquire(&task->limited) || load_acquire(&cpu_area(cpu)->hit_bound);
 
 	/* Acquire, in this order: a change that began before the words were read is seen here. */
 	if (load_acquire(&task->mems_changing) ||

@@ -47,6 +47,7 @@
 #include <base/format.h>
 #include <kernel/lockcheck.h>
 #include <kernel/panic.h>
+#include <mm/gfp.h>
 #include <mm/os.h>
 #include <mm/trace.h>
 #include <x86/smp.h>
@@ -116,6 +117,12 @@ static void check_canary(const struct thread *thread)
 		      thread->name, (unsigned long long)*thread->canary);
 }
 
+/* What its CPU's word is while it runs: this_task_may_hit(). */
+static u32 hit_bound(const struct thread *thread)
+{
+	return load_relaxed(&thread->task.limited) ? 0 : GFP_HIT_END;
+}
+
 /*
  * To whoever is to run now, and back. Interrupts off, the lock held; released on return. The state of
  * the running thread says what becomes of it.
@@ -141,7 +148,7 @@ static void reschedule(struct run_queue *rq)
 	trace(TRACE_SCHED_SWITCH, .id = next->id, .arg = previous->id);
 	/* Relaxed: a panic on another CPU may look; nobody else's business. */
 	store_relaxed(&this_cpu()->current, next);
-	store_relaxed(&this_cpu()->limited, load_relaxed(&next->task.limited));
+	store_relaxed(&this_cpu()->hit_bound, hit_bound(next));
 	switch_stacks(&previous->stack_pointer, next->stack_pointer);
 	/* Somebody has switched back: it is `previous` that runs, on the same CPU as ever. */
 	finish_switch(rq);
@@ -154,7 +161,7 @@ void sched_limits_changed(struct thread *thread)
 	unsigned long flags = spin_lock_irqsave(&rq->lock);
 
 	if (rq->current == thread)
-		store_relaxed(&cpu_area(thread->cpu)->limited, load_relaxed(&thread->task.limited));
+		store_relaxed(&cpu_area(thread->cpu)->hit_bound, hit_bound(thread));
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 

@@ -25,6 +25,7 @@
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <mm/fault_inject.h>
+#include <mm/gfp.h>
 #include <mm/mempolicy.h>
 #include <mm/page_alloc.h>
 #include <x86/machine.h>
@@ -141,6 +142,8 @@ static struct run_queue *begin_run_queue(const char *name)
 	rq->switched_at = arch_timestamp();
 	area->run_queue = rq;
 	area->current = &rq->first;
+	/* It has no limits. Until now the word was 0: requests went their whole way. */
+	area->hit_bound = GFP_HIT_END;
 	return rq;
 }
 

@@ -96,5 +96,5 @@ const char *gfp_contradiction(gfp_t gfp, unsigned int order)
 		return "__GFP_NOFAIL with __GFP_RETRY_MAYFAIL";
 	if (!(gfp & __GFP_DIRECT_RECLAIM))
 		return "__GFP_NOFAIL without __GFP_DIRECT_RECLAIM";
-	return order > 1 ? "__GFP_NOFAIL above order 1" : NULL;
+	return order > GFP_NOFAIL_MAX_ORDER ? "__GFP_NOFAIL above order 1" : NULL;
 }

@@ -19,8 +19,8 @@
  * for nothing.
  *
  * The hit path asks none of this. It asks one word of its CPU, which says that the running task has no
- * limits (this_task_is_limited()); os_limits_changed() tells the kernel to set that word anew. While a
- * cpuset changes the word is set, so a request that has seen the new one never gets by the old.
+ * limits (this_task_may_hit()); os_limits_changed() tells the kernel to set that word anew. While a
+ * cpuset changes the word says no, so a request that has seen the new one never gets by the old.
  *
  * No lock. PF_* flags and policy are the running task's own; interrupts do not look at them. The word
  * comes of all three, and two may set it at once: the task itself and who changes its cpuset. See

@@ -64,14 +64,6 @@ static __noinline void report_bad_request(const char *wrong, int nid, gfp_t gfp,
 }
 
 /*
- * Flags that ask for nothing that the hit path would have to do or look at. The last two are rare, and
- * without them no contradiction comes this way.
- */
-#define GFP_HIT_PATH                                                                          \
-	(__GFP_ALL & ~(__GFP_DMA | __GFP_DMA32 | __GFP_THISNODE | __GFP_ZERO | __GFP_NOFAIL | \
-		       __GFP_RETRY_MAYFAIL))
-
-/*
  * The hit path: what nearly every request takes. No lock, interrupts stay on. NULL decides nothing:
  * the request then goes its whole way. fast_mark is the low mark of an ordinary request, with room
  * for the largest block that comes this way; the count of free pages is a hint here as there.
@@ -79,10 +71,10 @@ static __noinline void report_bad_request(const char *wrong, int nid, gfp_t gfp,
 static __always_inline enum hit_verdict hit_zone(int nid, gfp_t gfp, unsigned int order,
 						 struct zone **zone)
 {
-	if (unlikely(order > PCP_MAX_ORDER || gfp & ~GFP_HIT_PATH || (u32)nid >= MAX_NUMNODES))
+	if (unlikely(order > PCP_MAX_ORDER || (u32)nid >= MAX_NUMNODES))
 		return HIT_NOT_ASKED;
-	if (unlikely(this_task_is_limited()))
-		return HIT_LIMITED;
+	if (unlikely(!this_task_may_hit(gfp)))
+		return gfp < GFP_HIT_END ? HIT_LIMITED : HIT_NOT_ASKED;
 	*zone = first_zone[nid];
 	/* Relaxed: hints, as said above. */
 	if (unlikely(load_relaxed(&(*zone)->nr_free_pages) <= load_relaxed(&(*zone)->fast_mark)))
@@ -136,7 +128,7 @@ static inline struct page *alloc_plain(int nid, gfp_t gfp, unsigned int order)
 	struct zone *zone;
 	u64 free, mark;
 
-	if (order > MAX_ORDER || gfp & ~GFP_HIT_PATH || this_task_is_limited())
+	if (order > MAX_ORDER || !this_task_may_hit(gfp))
 		return NULL;
 	if (nid == NUMA_NO_NODE)
 		nid = cpu_to_node(

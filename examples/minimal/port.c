@@ -10,6 +10,7 @@
 #include <arch/page.h>
 #include <base/assert.h>
 #include <base/format.h>
+#include <mm/gfp.h>
 #include <mm/os.h>
 #include <mm/os_task.h>
 
@@ -75,6 +76,12 @@ bool os_in_interrupt(void)
 bool os_may_sleep(void)
 {
 	return false;
+}
+
+/* So it has no limits, and what is left to look at is the flags. */
+bool this_task_may_hit(u32 flags)
+{
+	return flags < GFP_HIT_END;
 }
 
 void os_limits_changed(struct os_task *task)

@@ -48,7 +48,7 @@ struct os_task {
 /* The task of the running thread; in an interrupt that of the interrupted one. Never NULL. */
 struct os_task *os_current(void);
 bool os_in_interrupt(void);
-/* task->limited is new: this_task_is_limited() must say so where the task runs. Any context. */
+/* task->limited is new: this_task_may_hit() must say so where the task runs. Any context. */
 void os_limits_changed(struct os_task *task);
 /* May this context sleep: a thread, preemptible, interrupts on? */
 bool os_may_sleep(void);

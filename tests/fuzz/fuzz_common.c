@@ -10,6 +10,7 @@
 #include <base/bytes.h>
 #include <kernel/acpi.h>
 #include <kernel/printk.h>
+#include <mm/gfp.h>
 #include <mm/os.h>
 #include <mm/os_task.h>
 #include <stdio.h>
@@ -76,9 +77,9 @@ struct os_task *os_current(void)
 	return &only;
 }
 
-bool this_task_is_limited(void)
+bool this_task_may_hit(u32 flags)
 {
-	return false;
+	return flags < GFP_HIT_END;
 }
 
 bool os_in_interrupt(void)

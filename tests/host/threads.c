@@ -27,6 +27,7 @@
 #include <base/assert.h>
 #include <base/errno.h>
 #include <kernel/lockcheck.h>
+#include <mm/gfp.h>
 #include <mm/os.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -101,9 +102,9 @@ void os_limits_changed(struct os_task *task)
 	(void)task;
 }
 
-bool this_task_is_limited(void)
+bool this_task_may_hit(u32 flags)
 {
-	return load_relaxed(&os_current()->limited);
+	return flags < GFP_HIT_END && !load_relaxed(&os_current()->limited);
 }
 
 struct os_task *os_current(void)

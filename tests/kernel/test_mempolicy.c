@@ -67,7 +67,7 @@ static void a_cpuset_holds_until_it_is_gone(struct ktest *t)
 
 	for_each_node_mask(nid, memory) {
 		EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(nid)), 0);
-		EXPECT_EQ(t, this_task_is_limited(), nr_of(memory) > 1);
+		EXPECT_EQ(t, !this_task_may_hit(0), nr_of(memory) > 1);
 		for_each_node(from)
 			EXPECT_EQ(t, node_of_page(NULL, from, GFP_KERNEL), nid);
 		/* Entitled: out, to where it asked. */
@@ -76,7 +76,7 @@ static void a_cpuset_holds_until_it_is_gone(struct ktest *t)
 	}
 	EXPECT_EQ(t, task_set_mems_allowed(os_current(), 0), -EINVAL);
 	EXPECT_EQ(t, task_set_mems_allowed(os_current(), ALL_NODES), 0);
-	EXPECT(t, !this_task_is_limited());
+	EXPECT(t, this_task_may_hit(0));
 	for_each_node_mask(nid, memory)
 		EXPECT_EQ(t, node_of_page(NULL, nid, GFP_KERNEL), nid);
 }
@@ -125,7 +125,7 @@ static void share_a_cpu(void *arg)
 	if (s->limited)
 		task_set_mempolicy(&local);
 	for (u32 i = 0; i < NR_TURNS; i++) {
-		s->wrong += this_task_is_limited() != s->limited;
+		s->wrong += this_task_may_hit(0) == s->limited;
 		s->wrong += (hit_verdict() == HIT_LIMITED) != s->limited;
 		s->turns++;
 		thread_yield();
@@ -170,7 +170,7 @@ static void watch_the_word(void *arg)
 
 	store_release(&w->task, os_current());
 	while (!load_acquire(&w->ends)) {
-		bool now = this_task_is_limited();
+		bool now = !this_task_may_hit(0);
 
 		if (now != before)
 			store_release(&w->seen, w->seen + 1);
@@ -282,7 +282,7 @@ static void ask_while_it_changes(void *arg)
 		if (b->requests % 16 == 0)
 			memalloc_noreclaim_restore(memalloc_noreclaim_save());
 	}
-	b->stale_word = this_task_is_limited() != task_is_limited(os_current());
+	b->stale_word = this_task_may_hit(0) == task_is_limited(os_current());
 }
 
 /* Nodes that have more than enough: a full one must not be all that a mask allows. */

@@ -82,7 +82,7 @@ static void work(void *arg)
 		}
 	}
 	/* Whoever of the two wrote it last. */
-	w->stale_word = this_task_is_limited() != task_is_limited(os_current());
+	w->stale_word = this_task_may_hit(0) == task_is_limited(os_current());
 }
 
 static void begin_masks(u64 seed)

@@ -103,6 +103,7 @@ static void the_steps_in_their_order(struct ktest *t)
 			  heard.zone[i].nid == 2 ? VERDICT_MARK : VERDICT_POLICY);
 	hear(2, GFP_KERNEL | __GFP_NOFAIL, 0, &said);
 	EXPECT_EQ(t, said.end, EXPLAIN_WAITS);
+	EXPECT_EQ(t, said.hit, HIT_NOT_ASKED); /* by its flags, whoever asks */
 	/* Who may neither sleep nor wake anybody has less to do. */
 	hear(2, __GFP_HIGH, 0, &said);
 	EXPECT_EQ(t, heard.steps, 6);

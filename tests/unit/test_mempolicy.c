@@ -177,7 +177,7 @@ static void policies_by_call(struct ktest *t)
 	EXPECT_STREQ(t, order_on_cpu(0, &interleave), "1302");
 	/* The call's is not the task's. */
 	EXPECT_STREQ(t, order_on_cpu(1, NULL), "1032");
-	EXPECT(t, !this_task_is_limited());
+	EXPECT(t, this_task_may_hit(0));
 }
 
 static void interleaving_takes_turns(struct ktest *t)
@@ -366,19 +366,19 @@ static void limits_come_and_go(struct ktest *t)
 	u64 allocs;
 
 	host_machine_boot(&five_nodes);
-	EXPECT(t, !this_task_is_limited());
+	EXPECT(t, this_task_may_hit(0));
 	EXPECT_EQ(t, task_set_mempolicy(&local), 0);
-	EXPECT(t, this_task_is_limited());
+	EXPECT(t, !this_task_may_hit(0));
 	task_inherit(&child);
 	EXPECT(t, child.limited && child.has_mempolicy && child.flags == 0);
 	EXPECT_EQ(t, task_set_mempolicy(NULL), 0);
-	EXPECT(t, !this_task_is_limited());
+	EXPECT(t, this_task_may_hit(0));
 
 	/* All nodes that have memory is no limit; those that there are not do not matter. */
 	EXPECT_EQ(t, task_set_mems_allowed(os_current(), 0xf), 0);
-	EXPECT(t, !this_task_is_limited());
+	EXPECT(t, this_task_may_hit(0));
 	EXPECT_EQ(t, task_set_mems_allowed(os_current(), 0x7), 0);
-	EXPECT(t, this_task_is_limited());
+	EXPECT(t, !this_task_may_hit(0));
 	task_inherit(&child);
 	EXPECT(t, child.limited && !child.has_mempolicy && child.mems_allowed == 0x7);
 	/* Node 0 is full of pages of this CPU's list, but not in the cpuset. */

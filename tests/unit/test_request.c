@@ -109,10 +109,10 @@ static void saving_nests(struct ktest *t)
 	inner = memalloc_noreclaim_save();
 	memalloc_noreclaim_restore(inner);
 	EXPECT(t, os_current()->flags & PF_MEMALLOC);
-	EXPECT(t, this_task_is_limited());
+	EXPECT(t, !this_task_may_hit(0));
 	memalloc_noreclaim_restore(outer);
 	EXPECT_EQ(t, os_current()->flags, 0);
-	EXPECT(t, !this_task_is_limited());
+	EXPECT(t, this_task_may_hit(0));
 }
 
 struct in_interrupt {

@@ -27,9 +27,9 @@ static inline u64 arch_timestamp(void)
 
 u64 arch_timestamp_to_ns(u64 ticks);
 
-static inline bool this_task_is_limited(void)
+static inline bool this_task_may_hit(u32 flags)
 {
-	return this_cpu_test_u32(CPU_AREA_LIMITED);
+	return this_cpu_is_above_u32(CPU_AREA_HIT_BOUND, flags);
 }
 
 #endif

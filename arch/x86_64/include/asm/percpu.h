@@ -14,7 +14,7 @@
 #define CPU_AREA_PREEMPT   12 /* u32: see asm/preempt.h */
 #define CPU_AREA_CURRENT   16 /* struct thread *: who runs */
 #define CPU_AREA_IRQ_DEPTH 24 /* u32: interrupts being handled, one in the other */
-#define CPU_AREA_LIMITED   28 /* u32: os_task.limited of who runs */
+#define CPU_AREA_HIT_BOUND 28 /* u32: gfp flags below it may take a hit path */
 
 /* `op` with this CPU's word: "incl %%gs:%c0". */
 #define this_cpu_load_u32(offset)                                                   \
@@ -23,12 +23,15 @@
 		__asm__ volatile("movl %%gs:%c1, %0" : "=r"(value_) : "i"(offset)); \
 		value_;                                                             \
 	})
-/* Is the word not zero? One comparison, whose flags the compiler branches on. */
-#define this_cpu_test_u32(offset)                                                            \
-	({                                                                                   \
-		bool set_;                                                                   \
-		__asm__ volatile("cmpl $0, %%gs:%c1" : "=@ccne"(set_) : "i"(offset) : "cc"); \
-		set_;                                                                        \
+/* Is the word above the value? One comparison, whose flags the compiler branches on. */
+#define this_cpu_is_above_u32(offset, value)                       \
+	({                                                         \
+		bool above_;                                       \
+		__asm__ volatile("cmpl %2, %%gs:%c1"               \
+				 : "=@cca"(above_)                 \
+				 : "i"(offset), "re"((u32)(value)) \
+				 : "cc");                          \
+		above_;                                            \
 	})
 #define this_cpu_load_ptr(offset)                                                   \
 	({                                                                          \

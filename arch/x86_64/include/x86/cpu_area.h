@@ -56,7 +56,7 @@ struct cpu_area {
 	u32 preempt_count;
 	struct thread *current;
 	u32 irq_depth;
-	u32 limited; /* with the run queue's lock, also by other CPUs */
+	u32 hit_bound; /* <arch/cpu.h>; with the run queue's lock, also by other CPUs */
 	int nid;
 
 	u32 apic_id;
@@ -94,7 +94,8 @@ _Static_assert(__builtin_offsetof(struct cpu_area, current) == CPU_AREA_CURRENT,
 _Static_assert(__builtin_offsetof(struct cpu_area, irq_depth) == CPU_AREA_IRQ_DEPTH,
 	       "asm/percpu.h");
 
-_Static_assert(__builtin_offsetof(struct cpu_area, limited) == CPU_AREA_LIMITED, "asm/percpu.h");
+_Static_assert(__builtin_offsetof(struct cpu_area, hit_bound) == CPU_AREA_HIT_BOUND,
+	       "asm/percpu.h");
 
 static inline struct cpu_area *this_cpu(void)
 {

@@ -30,9 +30,6 @@ static inline u64 arch_timestamp_to_ns(u64 ticks)
 	return ticks;
 }
 
-static inline bool this_task_is_limited(void)
-{
-	return false;
-}
+bool this_task_may_hit(u32 flags); /* port.c */
 
 #endif

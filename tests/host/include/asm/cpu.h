@@ -21,6 +21,6 @@ static inline u64 arch_timestamp_to_ns(u64 ticks)
 	return ticks;
 }
 
-bool this_task_is_limited(void);
+bool this_task_may_hit(u32 flags);
 
 #endif
