@@ -63,7 +63,8 @@ $(BUILD)/iso-kit/boot/highwater.elf: $(BUILD)/iso/boot/highwater.elf
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
-$(KIT_ISO): $(BUILD)/iso-kit/boot/highwater.elf $(BUILD)/iso-kit/boot/grub/grub.cfg | deps
+$(KIT_ISO): $(BUILD)/iso-kit/boot/highwater.elf $(BUILD)/iso-kit/boot/grub/grub.cfg \
+	    $(BUILD)/grub-modules | deps
 	$(note) ISO $@
 	$(Q)$(GRUB_MKRESCUE) --locales= --fonts= --themes= \
 		--install-modules="$(GRUB_MODULES) tar configfile" \
