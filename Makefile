@@ -130,7 +130,7 @@ help: ## This list
 	@echo
 	@echo "  TOPOLOGY=name    a machine of tests/topologies/: $(sort $(basename $(notdir $(wildcard tests/topologies/*.toml))))"
 	@echo "  CMDLINE='...'    the kernel's command line, for example CMDLINE='run=\"numa; buddyinfo\"'"
-	@echo "  FIRMWARE=bios|uefi  ACCEL=tcg|kvm  QEMUEXTRA='...'  TESTS='-k name'  BENCH=GLOB  DEBUG_PORT=n"
+	@echo "  FIRMWARE=bios|uefi  ACCEL=tcg|kvm|tcg,thread=single|tcg,thread=multi  QEMUEXTRA='...'  TESTS='-k name'  BENCH=GLOB  DEBUG_PORT=n"
 	@echo "  TRACE=file       where \`trace on\` records to, for tools/trace.py"
 	@echo "  CC=clang  CROSS_COMPILE=prefix-  V=1 (show commands)"
 

@@ -33,7 +33,8 @@ def arguments():
     parser.add_argument("--iso", default="build/highwater.iso")
     parser.add_argument("--topology", default="two")
     parser.add_argument("--firmware", choices=["bios", "uefi"], default="bios")
-    parser.add_argument("--accel", choices=["tcg", "kvm"], default="tcg")
+    parser.add_argument("--accel", choices=qemu.ACCELS, default="tcg",
+                        help="tcg: QEMU's threads by the CPUs of guest and host (default)")
     parser.add_argument("--machine", help="in place of the topology's")
     parser.add_argument("--cpu", help="in place of the topology's")
     parser.add_argument("--qemu", default="qemu-system-x86_64", help="the program to run")

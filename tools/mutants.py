@@ -129,6 +129,7 @@ def passes(tree, where, globs, topology, patience=1):
         code, output = run(
             tree,
             [sys.executable, "-B", "tools/launch.py", "--test", "--topology", topology,
+             "--accel", "tcg,thread=multi",  # a race shows where two instructions happen at once
              "--timeout", str(kernel_limit)],
             kernel_limit + 30, HIGHWATER_CMDLINE=f"test={globs}", HIGHWATER_QEMUEXTRA="",
         )  # fmt: skip

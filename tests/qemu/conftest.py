@@ -18,12 +18,39 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 from hwlib import guest, qemu, topology  # noqa: E402
 
+# A guest whose clock runs ahead: each instruction is a microsecond, and time that nobody uses is left out. Ten
+# seconds of waiting, which a test of a time-out has much of, take one or two. Its CPUs share one thread.
+AHEAD = "-icount shift=10,sleep=off -rtc clock=vm"
+
 BOOT_LIMIT_SECONDS = 180  # a loaded machine with two CPUs; a boot with all suites takes seconds
 
 
 def pytest_addoption(parser):
     parser.addoption("--accel", default="tcg", help="what QEMU runs on")
     parser.addoption("--build", default=str(ROOT / "build"), help="where the ISO and binaries are")
+
+
+# Half of the time goes into these few.
+LONG = ("test_host.py", "test_kernel.py", "test_soak.py")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """The long ones first, dealt out to all workers: xdist gives each at first so many as follow one another, an
+    eighth of all where there are two, and one worker alone had most of what takes long."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers == 1:
+        return
+    long = [item for item in items if item.path.name in LONG]
+    others = [item for item in items if item.path.name not in LONG]
+    chunk = max(len(items) // (4 * workers), 2)
+    items.clear()
+    for worker in range(workers):
+        items += long[worker::workers]
+        others_here = max(chunk - len(long[worker::workers]), 0)
+        items += others[:others_here]
+        del others[:others_here]
+    items += others
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +86,14 @@ def room_on_host(mib):
         yield
 
 
+def noise(output):
+    """Lines within a complete report of all suites that belong neither to it nor to the log."""
+    report, end, _ = output.partition("KTAP version 1")[2].partition("# Totals:")
+    lines = report.split("\n")[1:-1] if end else []
+    return [line for line in lines
+            if not re.match(r"\[ *\d+\.\d+\] | *(ok|not ok|KTAP|#|1\.\.)", line)]
+
+
 @pytest.fixture
 def boot(iso, request, log_path):
     """boot(name, cmdline, test=False, **how): runs a topology and returns its guest.Outcome."""
@@ -67,13 +102,16 @@ def boot(iso, request, log_path):
         shape = topology.load(name)
         with room_on_host(shape.needs_host_mib), \
                 tempfile.TemporaryDirectory(prefix="highwater-") as workdir:
-            args = qemu.command(shape, iso, workdir, cmdline=cmdline,
-                                accel=request.config.getoption("--accel"), **how)
+            # One of the host's CPUs for each guest: as many tests run at a time as there are.
+            how.setdefault("accel", qemu.accel_for(request.config.getoption("--accel"),
+                                                   shape.nr_cpus(), host=1))
+            args = qemu.command(shape, iso, workdir, cmdline=cmdline, **how)
             outcome = guest.run(args, limit_seconds, test=test,
                                 control=qemu.control_socket(workdir))
         text = f"{shlex.join(args)}\n# command line: {cmdline}\n{outcome.output}\n"
         log_path.write_text(text, encoding="utf-8")
         print(text[-6000:])
+        assert not test or noise(outcome.output) == [], "what commands print in tests is diagnostics"
         return outcome
 
     return run
@@ -81,12 +119,12 @@ def boot(iso, request, log_path):
 
 @pytest.fixture
 def launch(iso, log_path):
-    """launch(*arguments, cmdline="", limit_seconds=): tools/launch.py as a user would run it."""
+    """launch(*arguments, cmdline="", extra="", limit_seconds=): tools/launch.py as a user would run it."""
 
-    def run(*arguments, cmdline="", image=iso, limit_seconds=BOOT_LIMIT_SECONDS):
+    def run(*arguments, cmdline="", extra="", image=iso, limit_seconds=BOOT_LIMIT_SECONDS):
         args = [sys.executable, "-B", str(ROOT / "tools" / "launch.py"), "--iso", str(image),
                 "--timeout", str(limit_seconds), *arguments]  # fmt: skip
-        environment = dict(os.environ, HIGHWATER_CMDLINE=cmdline, HIGHWATER_QEMUEXTRA="")
+        environment = dict(os.environ, HIGHWATER_CMDLINE=cmdline, HIGHWATER_QEMUEXTRA=extra)
         # The launcher's own bound must hold: this one only keeps a broken launcher from
         # stopping the tests.
         done = subprocess.run(args, env=environment, stdin=subprocess.DEVNULL, text=True,

@@ -12,6 +12,8 @@ import time
 import pexpect
 import pytest
 
+from conftest import AHEAD
+
 from hwlib import guest, qemu, topology
 
 PIPE_BYTES = 4096  # as little as a pipe can hold: the guest soon waits for its reader
@@ -70,7 +72,7 @@ def paused(iso, request, tmp_path, log_path):
 
 
 def test_slow_reader_loses_nothing(paused):
-    status, text = paused(4)
+    status, text = paused(2)
     assert status == qemu.EXIT_SUCCESS
     assert "bytes lost" not in text
     assert text.count(LAST_LINE) == 4
@@ -88,7 +90,7 @@ def test_lost_output_is_no_success(paused):
 def test_panic_with_nobody_reading(iso, request, tmp_path):
     """The console is stuck from before the panic on: each wait ends, and so does the run."""
     args = qemu.command(topology.load("one"), iso, tmp_path, cmdline=RUN[:-1] + '; crash panic"',
-                        accel=request.config.getoption("--accel"))
+                        accel=request.config.getoption("--accel"), extra=AHEAD)
     child, reader = start(args)
     try:
         assert child.wait(LIMIT_SECONDS) == qemu.EXIT_PANIC

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from conftest import ROOT
+from conftest import AHEAD, ROOT
+from hwlib import qemu, topology
 
 GOOD = "KTAP version 1\\n1..1\\n  KTAP version 1\\n  1..1\\n  ok 1 case\\nok 1 suite\\n"
 SHORT = "KTAP version 1\\n1..2\\nok 1 suite\\n"
@@ -26,7 +27,7 @@ FAKES = {
     "triple fault after a full plan": (f"printf '{GOOD}'; exit 0", 1, "without a word"),
     "failure after a full plan": (f"printf '{GOOD}'; exit 35", 1, "reports failure"),
     "panic after a full plan": (f"printf '{GOOD}Kernel panic: oh\\n'; exit 37", 2, "panic: oh"),
-    "hang after a full plan": (f"printf '{GOOD}'; exec sleep 60", 124, "no end within 2 s"),
+    "hang after a full plan": (f"printf '{GOOD}'; exec sleep 60", 124, "no end within 1 s"),
     "short plan": (f"printf '{SHORT}'; exit 33", 1, "1 results of 2 planned"),
     "nested plan short": (f"printf '{NESTED_SHORT}'; exit 33", 1, "1 results of 2 planned"),
     "not ok": (f"printf '{NOT_OK}'; exit 33", 1, "1 failed: broken"),
@@ -34,7 +35,7 @@ FAKES = {
     "no plan": ("echo KTAP version 1; exit 33", 1, "no plan"),
     "hang": ("exec sleep 60", 124, "no output"),
     "hang in a suite": (f"printf '{NESTED_SHORT}' | head -n 5; exec sleep 60", 124,
-                        "no end within 2 s, in suite ? after 1 of 2 results"),
+                        "no end within 1 s, in suite ? after 1 of 2 results"),
     "hang, deaf to SIGTERM": ("trap '' TERM; while :; do sleep 1; done", 124, "no end"),
     "hang with its output closed": ("exec sleep 60 >&- 2>&-", 124, "no end"),
     "panic": ("echo 'panic: no memory'; exit 37", 2, "panic: no memory"),
@@ -52,7 +53,7 @@ def test_fake_guest(what, launch, tmp_path):
     fake.chmod(0o755)
     image = tmp_path / "empty.iso"
     image.touch()
-    done = launch("--test", "--qemu", str(fake), image=image, limit_seconds=2)
+    done = launch("--test", "--qemu", str(fake), image=image, limit_seconds=1 if code == 124 else 20)
     last = done.stdout.strip().splitlines()[-1]
     assert done.returncode == code, last
     assert last.startswith("launch: ") and words in last
@@ -70,6 +71,45 @@ def test_cannot_start(arguments, words, launch, tmp_path):
     done = launch("--test", *arguments, image=image)
     assert done.returncode == 1
     assert words in done.stdout
+
+
+@pytest.mark.parametrize("guest_cpus, host, accel", [
+    (2, 2, "tcg"), (3, 2, "tcg,thread=single"), (2, 1, "tcg,thread=single"), (1, 1, "tcg"),
+    (8, 8, "tcg"), (64, 32, "tcg,thread=single")])
+def test_one_thread_for_a_crowd(guest_cpus, host, accel):
+    assert qemu.accel_for("tcg", guest_cpus, host=host) == accel
+    for asked in ("tcg,thread=multi", "tcg,thread=single", "kvm"):
+        assert qemu.accel_for(asked, guest_cpus, host=host) == asked, "what was asked for stays"
+
+
+@pytest.mark.parametrize("smp, cpus", [("8", 8), ("cpus=4,maxcpus=8", 4), ("12,sockets=2", 12)])
+def test_cpus_of_a_topology(smp, cpus):
+    assert topology.Topology("t", "", smp=smp).nr_cpus() == cpus
+
+
+def test_topology_without_cpus():
+    with pytest.raises(topology.TopologyError):
+        topology.Topology("t", "", smp="sockets=2").nr_cpus()
+
+
+@pytest.mark.parametrize("asked", [None, "tcg,thread=multi", "tcg,thread=single"])
+def test_threads_in_the_command_line(asked, launch, tmp_path):
+    """What is printed is what runs."""
+    fake = tmp_path / "qemu"
+    fake.write_text(f"#!/bin/sh\nprintf '{GOOD}'; exit 33\n", encoding="utf-8")
+    fake.chmod(0o755)
+    image = tmp_path / "empty.iso"
+    image.touch()
+    done = launch("--test", "--topology", "sixtyfour", "--qemu", str(fake),
+                  *(["--accel", asked] if asked else []), image=image)
+    cpus = topology.load("sixtyfour").nr_cpus()
+    expected = asked or ("tcg,thread=single" if cpus > qemu.host_cpus() else "tcg")
+    assert f" -accel {expected} " in done.stdout.splitlines()[0]
+
+
+def test_no_such_accelerator(launch):
+    done = launch("--test", "--accel", "tcg,thread=double")
+    assert done.returncode != 0 and "invalid choice" in done.stdout
 
 
 def test_told_to_reboot(launch):
@@ -142,6 +182,8 @@ CRASHES = {
     "crash_spin_forever": (2, r"panic: CPU 0 waits for lock 'first'"),
     "crash_accounting": (2, r"panic: acct: (\d+) pages in all, .* WRONG"),
 }
+# What waits for seconds before somebody notices.
+SLOW = ("crash_hang", "crash_spin_forever", "crash_watchdog")
 # A panic inside a panic prints both messages and leaves, a third nothing: no report is complete.
 NESTED = {"crash_nested_panic", "crash_summary", "crash_mute"}
 # The function that recurses, and the frame that a jump into data has not made.
@@ -153,7 +195,8 @@ NOT_BY_NAME = {"crash_stack": "recurse", "crash_exec": "crash", "crash_sleep_int
 @pytest.mark.parametrize("suite", CRASHES)
 def test_real_guest(suite, launch):
     code, words = CRASHES[suite]
-    done = launch("--test", cmdline=f"test={suite}", limit_seconds=120)
+    done = launch("--test", cmdline=f"test={suite}", limit_seconds=120,
+                  extra=AHEAD if suite in SLOW else "")
     assert f"# Subtest: {suite}" in done.stdout, "the suite began"
     assert done.returncode == code, done.stdout.splitlines()[-1]
     assert re.search(words, done.stdout)

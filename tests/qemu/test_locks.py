@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from conftest import AHEAD
+
 from hwlib import guest
 
 SITE = r"(\w+)[\w.]*\+0x\w+/0x\w+"
@@ -74,7 +76,7 @@ def test_a_chain_is_told_step_by_step(boot):
 
 @pytest.mark.parametrize("lockcheck, since", [(1, f"since {SITE}"), (0, "since an unknown place")])
 def test_a_wait_without_end_names_the_owner(lockcheck, since, boot):
-    outcome = boot("two", f'lockcheck={lockcheck} run="crash spin_forever"')
+    outcome = boot("two", f'lockcheck={lockcheck} run="crash spin_forever"', extra=AHEAD)
     assert outcome.code == guest.PANIC, outcome.reason
     said = re.search(rf"panic: CPU 0 waits for lock 'first' for 5 s, at {SITE}; "
                      rf"CPU 3 has it, {since}$", outcome.output, re.MULTILINE)

@@ -77,6 +77,13 @@ class Topology:
         sizes = [node.memory for node in self.nodes if node.memory] or [self.memory]
         return sum(parse_size(size) for size in sizes)
 
+    def nr_cpus(self):
+        """Those that are there at the start, of `4`, `cpus=4,maxcpus=8`, `4,sockets=2`."""
+        match = re.match(r"(?:cpus=)?(\d+)", self.smp)
+        if not match:
+            raise TopologyError(f"smp = '{self.smp}' does not begin with a number of CPUs")
+        return int(match[1])
+
     def qemu_arguments(self):
         """-m, -smp, -numa: everything but the machine and the CPU, which a run may change."""
         args = ["-smp", self.smp, "-m", f"{self.memory_bytes() >> 20}M"]
@@ -136,4 +143,5 @@ def _build(name, raw):
     if topology.distances and [len(row) for row in topology.distances] != [len(nodes)] * len(nodes):
         raise TopologyError(f"{name}: distances is not a {len(nodes)} x {len(nodes)} matrix")
     topology.memory_bytes()
+    topology.nr_cpus()
     return topology
