@@ -24,6 +24,12 @@
  * would begin at the top of that stack again and destroy the first one's frame; with TF off none comes,
  * and a handler that steps something itself is refused. An NMI has another stack.
  *
+ * Restartable sections (restart.c). A trap inside one sends it back to its beginning, and a step is a
+ * trap: the first one would send it back for ever. So a step with more to come restarts nothing, as if
+ * it had not been; only the last one, of a handler that wants no more, is an interruption like any other. A
+ * handler that does what an interrupt might, inside a section, must end the stepping there: a test
+ * begins the section anew for each of its instructions k, acts at the k-th and returns false.
+ *
  * The exceptions after `call` and up to the last popfq are single_step_call()'s own, and not handed on.
  *
  * Each CPU has its own state, which only it touches, so there is nothing to lock.
@@ -74,6 +80,11 @@ bool single_step_trap(struct trap_frame *frame)
 	if (s->ended)
 		frame->rflags &= ~RFLAGS_TF;
 	return true;
+}
+
+bool single_step_goes_on(const struct trap_frame *frame)
+{
+	return frame->vector == VECTOR_DEBUG && (frame->rflags & RFLAGS_TF);
 }
 
 u64 single_step(void (*fn)(void *arg), void *arg,

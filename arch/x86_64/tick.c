@@ -1,8 +1,8 @@
 /*
  * The tick: TIMER_HZ on each CPU, from its own APIC's timer (on a machine without, from the PIT).
  *
- * It drives the scheduler, it is where whoever wants to be called regularly is called (by its handler
- * on the boot CPU only: one watchdog over a test is enough; by its hook on each), and it finds CPUs that hang: each CPU watches the
+ * It drives the scheduler, it is where whoever wants to be called regularly is called (by its handler and
+ * its device on the boot CPU only: one watchdog over a test is enough; by its hook on each), and it finds CPUs that hang: each CPU watches the
  * heartbeat of the next one that is online, the last one that of the first.
  *
  *	CPU 0 --> CPU 1 --> CPU 2 --> CPU 3 --> CPU 0
@@ -36,6 +36,7 @@ static struct watch {
 /* Relaxed everywhere: a hook that is set well before it matters. */
 static void (*tick_handler)(const struct trap_frame *frame);
 static void (*tick_hook)(void);
+static void (*tick_device)(void);
 
 void tick_set_handler(void (*fn)(const struct trap_frame *frame))
 {
@@ -45,6 +46,11 @@ void tick_set_handler(void (*fn)(const struct trap_frame *frame))
 void tick_set_hook(void (*fn)(void))
 {
 	store_relaxed(&tick_hook, fn);
+}
+
+void tick_set_device(void (*fn)(void))
+{
+	store_relaxed(&tick_device, fn);
 }
 
 void cpu_is_alive(void)
@@ -89,7 +95,7 @@ void tick(const struct trap_frame *frame)
 {
 	u32 me = smp_processor_id();
 	void (*on_tick)(const struct trap_frame *frame);
-	void (*hook)(void) = load_relaxed(&tick_hook);
+	void (*hook)(void) = load_relaxed(&tick_hook), (*device)(void);
 
 	cpu_is_alive();
 	watch_next(me);
@@ -98,6 +104,9 @@ void tick(const struct trap_frame *frame)
 		hook();
 	if (me != 0)
 		return;
+	device = load_relaxed(&tick_device);
+	if (device)
+		device();
 	on_tick = load_relaxed(&tick_handler);
 	if (on_tick)
 		on_tick(frame);

@@ -4,9 +4,9 @@
  *	vector 0 .. 31    exceptions of the CPU; the NMI among them is a message from another CPU
  *	       others     interrupts: irq.c
  *
- * The kernel handles no exception but the debug exception of single_step.c: each is a defect, and the
- * panic says in one line what it was. So is an NMI: under QEMU the launcher sends one to a guest that
- * has hung, to hear where.
+ * The kernel handles no exception but the debug exception of single_step.c and the fault of a load that
+ * may (restart.c): each is a defect, and the panic says in one line what it was. So is an NMI: under QEMU
+ * the launcher sends one to a guest that has hung, to hear where.
  * All gates are interrupt gates, so handlers run with interrupts off and never nest, except that an
  * exception may hit a handler; NMI, debug, double fault and machine check have stacks of their own
  * (gdt.c).
@@ -14,6 +14,9 @@
  * A stack that overflows touches the hole below it in the stack window. The CPU cannot push the
  * page fault's frame there either, so what arrives is a double fault, and CR2 still has the address
  * in the hole: that is how the message can name the stack.
+ *
+ * On the way out, whatever it was, code that must not be interrupted in its midst is sent back to its
+ * beginning: restart.c.
  *
  * The IDT is one for all CPUs; GDT, TSS and the stacks it names are each CPU's own.
  *
@@ -25,6 +28,7 @@
 #include <x86/cpu_area.h>
 #include <x86/paging.h>
 #include <x86/regs.h>
+#include <x86/restart.h>
 #include <x86/trap.h>
 
 #include "gdt.h"
@@ -34,9 +38,10 @@
 
 #define NR_VECTORS          256
 #define NR_EXCEPTIONS       32
-#define VECTOR_DEBUG        1
 #define VECTOR_NMI          2
 #define VECTOR_DOUBLE_FAULT 8
+#define VECTOR_STACK_FAULT  12
+#define VECTOR_PROTECTION   13
 #define VECTOR_PAGE_FAULT   14
 #define VECTOR_MACHINE      18
 
@@ -200,14 +205,29 @@ static _Noreturn void exception(const struct trap_frame *frame)
 		   frame->vector, frame->error_code);
 }
 
+/* The few exceptions that are no defect. */
+static bool is_handled(struct trap_frame *frame)
+{
+	switch (frame->vector) {
+	case VECTOR_NMI:
+		return smp_handle_nmi(frame);
+	case VECTOR_DEBUG:
+		return single_step_trap(frame);
+	case VECTOR_STACK_FAULT:
+	case VECTOR_PROTECTION:
+	case VECTOR_PAGE_FAULT:
+		return restart_after_fault(frame);
+	default:
+		return false;
+	}
+}
+
 void trap_dispatch(struct trap_frame *frame)
 {
 	if (frame->vector >= NR_EXCEPTIONS)
 		irq_handle(frame);
-	else if (frame->vector == VECTOR_NMI && smp_handle_nmi(frame))
-		return;
-	else if (frame->vector == VECTOR_DEBUG && single_step_trap(frame))
-		return;
-	else
+	else if (!is_handled(frame))
 		exception(frame);
+	if (!single_step_goes_on(frame))
+		restart_interrupted(frame);
 }

@@ -1,5 +1,6 @@
 /*
- * The port: all that mm/ asks of this kernel, but for the inline functions in include/asm/.
+ * The port: all that mm/ asks of this kernel, but for the inline functions in include/asm/ and
+ * load_or_fault(), which is about page tables: paging.c.
  *
  * Together with those this is the file to rewrite for a kernel of your own. string.c and format.c
  * of kernel/lib/, which this example links, are the other thing mm/ needs: a few functions of the C

@@ -10,6 +10,8 @@
 
 #include <arch/cpu.h>
 #include <arch/page.h>
+#include <arch/restart.h>
+#include <base/atomic.h>
 #include <base/errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +27,13 @@ _Thread_local bool host_irqs_disabled;
 _Thread_local u32 host_cpu;
 
 static int memory_file = -1;
-/* One bit a page of the memory map: what arch_map_vmemmap() has mapped. */
+/* A byte a page of the memory map: what arch_map_vmemmap() has mapped. */
 static unsigned char *vmemmap_mapped;
+/* And of RAM what host_arch_add_ram() has: offsets in the direct map. */
+static struct {
+	size_t start, end;
+} ram[HOST_MAX_RAM];
+static size_t nr_ram;
 
 static void die(const char *what)
 {
@@ -70,8 +77,13 @@ void host_arch_add_ram(phys_addr_t base, u64 size_bytes)
 	phys_addr_t start = ALIGN_UP(base, PAGE_SIZE);
 	phys_addr_t end = ALIGN_DOWN(base + size_bytes, PAGE_SIZE);
 
-	if (start < end)
-		map_file(host_direct_map + start, end - start, start);
+	if (start >= end)
+		return;
+	map_file(host_direct_map + start, end - start, start);
+	if (nr_ram == HOST_MAX_RAM)
+		die("too many ranges of RAM");
+	ram[nr_ram].start = start;
+	ram[nr_ram++].end = end;
 }
 
 int arch_map_vmemmap(uintptr_t virt, phys_addr_t phys, u64 size_bytes)
@@ -85,6 +97,26 @@ int arch_map_vmemmap(uintptr_t virt, phys_addr_t phys, u64 size_bytes)
 	}
 	map_file(host_vmemmap + (virt - VMEMMAP_BASE), size_bytes, phys);
 	return 0;
+}
+
+static bool is_mapped(size_t in_ram, size_t in_map)
+{
+	if (in_map < VMEMMAP_BYTES)
+		return vmemmap_mapped[in_map / PAGE_SIZE];
+	for (size_t i = 0; i < nr_ram; i++)
+		if (in_ram >= ram[i].start && in_ram < ram[i].end)
+			return true;
+	return false;
+}
+
+bool load_or_fault(const u64 *addr, u64 *value)
+{
+	if (!is_mapped((size_t)((uintptr_t)addr - (uintptr_t)host_direct_map),
+		       (size_t)((uintptr_t)addr - VMEMMAP_BASE)))
+		return false;
+	/* Relaxed: on the machine a plain load, of a word that others may be writing. */
+	*value = load_relaxed(addr);
+	return true;
 }
 
 u64 arch_timestamp(void)

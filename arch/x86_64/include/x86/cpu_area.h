@@ -65,6 +65,7 @@ struct cpu_area {
 	 * who stands still is asked by NMI. */
 	u64 heartbeat;
 	u64 irqs[NR_CPU_IRQ_KINDS];
+	u64 restarts; /* sections begun anew: restart.c */
 
 	struct run_queue *run_queue; /* kernel/sched.c; NULL: no threads yet */
 

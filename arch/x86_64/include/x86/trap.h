@@ -42,5 +42,7 @@ void tick_set_handler(void (*fn)(const struct trap_frame *frame));
  * afterwards: then none is in it any more.
  */
 void tick_set_hook(void (*fn)(void));
+/* The same on the boot CPU only, for good: a device that has no interrupt of its own. */
+void tick_set_device(void (*fn)(void));
 
 #endif
