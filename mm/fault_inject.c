@@ -15,7 +15,7 @@
  * does not depend on the others.
  *
  * The hit paths have no room for the question. They are closed while there is a rule, as while
- * tracing (hit_paths_close() in mm/pcp.c), so that every request comes here, and with no rule none pays.
+ * tracing (hit_paths_close() in mm/pcp_zone.c), so that every request comes here, and with no rule none pays.
  *
  * A task is known by a mark that it carries, not by its address, which the next task may get: the rule's
  * id, in os_task.fault_rule. Ids are not given twice, so that a mark that outlives its rule means nothing.

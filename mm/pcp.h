@@ -196,6 +196,13 @@ static inline bool pcp_free_hit(struct zone *zone, struct page *page)
 struct page *pcp_alloc(struct zone *zone, unsigned int order, enum block_type type,
 		       enum zone_type request_class, bool misplaced);
 bool pcp_free(struct zone *zone, struct page *page, unsigned int order);
+/* All of the list goes back to the zone. Pages. By its owner. */
+u64 pcp_drain_list(struct zone *zone, struct pcp_list *list, unsigned int order);
+
+/* --- All CPUs' lists: mm/pcp_zone.c ----------------------------------------------------------- */
+
+/* Up to where the hit path may free to a list. Its owner. */
+u16 pcp_hit_limit(const struct zone *zone, const struct pcp_list *list);
 
 /*
  * Until hit_paths_open() every request goes beyond its hit path, to the same lists: for who wants to

@@ -26,7 +26,7 @@
  *
  * Tracing on means that every request is seen. The hit paths of the page allocator have no room for a
  * look at trace_enabled, so they are closed meanwhile: requests then go the long way to the same
- * lists, and get the same pages as without tracing (hit_paths_close() in mm/pcp.c).
+ * lists, and get the same pages as without tracing (hit_paths_close() in mm/pcp_zone.c).
  *
  * Source: Lamport, "Proving the correctness of multiprocess programs", 1977, for the ring with one
  * writer to each index.

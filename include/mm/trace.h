@@ -2,7 +2,7 @@
  * Trace records: what happened, when, on which CPU, to which page, by whom.
  *
  * Off by default at the cost of one predictable branch; none on the hit paths, which are closed
- * while tracing is on (see mm/pcp.c), so that what is traced goes the slow way. mm/trace.c has
+ * while tracing is on (see mm/pcp_zone.c), so that what is traced goes the slow way. mm/trace.c has
  * the rings; the kernel gives it their memory and drains them.
  */
 #ifndef MM_TRACE_H
