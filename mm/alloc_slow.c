@@ -67,8 +67,7 @@ static u32 gfp_alloc_flags(gfp_t gfp)
 	if (!(gfp & __GFP_DIRECT_RECLAIM))
 		flags |= ALLOC_NON_BLOCK;
 	/* A part of the reserve like any other: __GFP_NOMEMALLOC is above it, too. */
-	if (!(gfp & __GFP_NOMEMALLOC) && !os_in_interrupt() &&
-	    (os_current()->flags & PF_OOM_VICTIM))
+	if (!(gfp & __GFP_NOMEMALLOC) && !os_in_interrupt() && task_is_oom_victim(os_current()))
 		flags |= ALLOC_OOM;
 	return flags;
 }

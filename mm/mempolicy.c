@@ -206,7 +206,7 @@ void permit_build(struct node_permit *permit, int nid, gfp_t gfp, const struct m
 	permit->entitled = is_entitled(gfp, task, in_interrupt);
 	permit->by_policy = false;
 	permit->preferred_nid = nid == NUMA_NO_NODE ? cpu_to_node(smp_processor_id()) : nid;
-	if (in_interrupt || permit->entitled || (task->flags & PF_OOM_VICTIM))
+	if (in_interrupt || permit->entitled || task_is_oom_victim(task))
 		permit->nodes = ~(nodemask_t)0;
 	/* "This node" is the CPU's, whatever the task prefers. */
 	if (!policy && !in_interrupt && !(gfp & __GFP_THISNODE) && task->has_mempolicy)

@@ -9,14 +9,14 @@
 #define MM_OS_TASK_H
 
 #include <arch/spinlock.h>
+#include <base/atomic.h>
 #include <base/list.h>
 #include <base/types.h>
 #include <mm/numa.h>
 
 /* Linux's flags of a task; its own task alone writes them. */
-#define PF_OOM_VICTIM 0x0001u /* it was chosen to end (Linux: TIF_MEMDIE): lower marks, no cpuset */
-#define PF_MEMALLOC   0x0800u /* it frees memory: may use the whole reserve */
-#define PF_KSWAPD     0x20000u
+#define PF_MEMALLOC 0x0800u /* it frees memory: may use the whole reserve */
+#define PF_KSWAPD   0x20000u
 
 enum mempolicy_mode {
 	MPOL_LOCAL,      /* the CPU's node first: as without a policy */
@@ -43,7 +43,14 @@ struct os_task {
 	u32 interleave_from; /* its own: the next interleaved request looks from here */
 	u32 fault_rule;      /* atomic, relaxed: whose mark it has; fault_inject.h */
 	bool limited;        /* any of these is not as a new task has it */
+	bool oom_victim;     /* atomic: chosen to end, by mm/oom.c (Linux: TIF_MEMDIE) */
 };
+
+/* Then it may go lower, and leave its cpuset. Relaxed: who has not seen it yet asks once more. */
+static inline bool task_is_oom_victim(const struct os_task *task)
+{
+	return load_relaxed(&task->oom_victim);
+}
 
 /* The task of the running thread; in an interrupt that of the interrupted one. Never NULL. */
 struct os_task *os_current(void);

@@ -55,6 +55,9 @@ static int smallest_node(void)
 	return best;
 }
 
+/* No flag of a task: its word of its own, among them in this table. */
+#define OOM_VICTIM 1u
+
 /* Who asks, and by what the min mark comes down for him. */
 struct asker {
 	gfp_t gfp;
@@ -66,10 +69,10 @@ static const struct asker askers[] = {
 	{.gfp = GFP_NOWAIT},
 	{.gfp = GFP_KERNEL | __GFP_HIGH, .urgent = true},
 	{.gfp = GFP_ATOMIC, .urgent = true, .waits_not = true},
-	{.gfp = GFP_KERNEL, .task_flags = PF_OOM_VICTIM, .victim = true},
-	{.gfp = GFP_KERNEL | __GFP_NOMEMALLOC, .task_flags = PF_OOM_VICTIM},
+	{.gfp = GFP_KERNEL, .task_flags = OOM_VICTIM, .victim = true},
+	{.gfp = GFP_KERNEL | __GFP_NOMEMALLOC, .task_flags = OOM_VICTIM},
 	{.gfp = GFP_ATOMIC,
-	 .task_flags = PF_OOM_VICTIM,
+	 .task_flags = OOM_VICTIM,
 	 .urgent = true,
 	 .waits_not = true,
 	 .victim = true},
@@ -135,9 +138,11 @@ static void ask_until_it_fails(struct ktest *t, int nid, const struct asker *who
 	drain_all_pages();
 	for (u32 type = 0; type < MAX_NR_ZONES; type++)
 		before[type] = snapshot(nid, type);
-	os_current()->flags = who->task_flags;
+	os_current()->flags = who->task_flags & ~OOM_VICTIM;
+	os_current()->oom_victim = who->task_flags & OOM_VICTIM;
 	take_order(&list, nid, who->gfp | class_gfp[class] | __GFP_THISNODE, order);
 	os_current()->flags = 0;
+	os_current()->oom_victim = false;
 	for (u32 type = 0; type < MAX_NR_ZONES; type++) {
 		struct zone_snapshot after = snapshot(nid, type);
 

@@ -68,6 +68,9 @@ static const struct way ways[] = {
 	{ZONE_DMA32, ZONE_DMA32, 0}, {ZONE_DMA32, ZONE_NORMAL, 80}, {ZONE_NORMAL, ZONE_NORMAL, 0},
 };
 
+/* No flag of a task: its word of its own, among them in these tables. */
+#define OOM_VICTIM 1u
+
 /* What of the min mark is left standing, of 1000 and of 1001 pages; 0: everything may go. */
 struct row {
 	gfp_t gfp;
@@ -95,19 +98,19 @@ static const struct row rows[] = {
 	{__GFP_HIGH, 0, 375, 376, 0},
 	{GFP_ATOMIC | __GFP_NOMEMALLOC, 0, 375, 376, 0},
 	/* A victim: half of what is left. 375 - 187; 376 - 188. */
-	{GFP_KERNEL, PF_OOM_VICTIM, 500, 501, 0},
-	{GFP_NOWAIT, PF_OOM_VICTIM, 500, 501, 0},
-	{GFP_KERNEL | __GFP_HIGH, PF_OOM_VICTIM, 250, 251, 0},
-	{GFP_ATOMIC, PF_OOM_VICTIM, 188, 188, 0},
+	{GFP_KERNEL, OOM_VICTIM, 500, 501, 0},
+	{GFP_NOWAIT, OOM_VICTIM, 500, 501, 0},
+	{GFP_KERNEL | __GFP_HIGH, OOM_VICTIM, 250, 251, 0},
+	{GFP_ATOMIC, OOM_VICTIM, 188, 188, 0},
 	/* but not the one that wants none of the reserve. */
-	{GFP_KERNEL | __GFP_NOMEMALLOC, PF_OOM_VICTIM, 1000, 1001, 0},
-	{GFP_ATOMIC | __GFP_NOMEMALLOC, PF_OOM_VICTIM, 375, 376, 0},
+	{GFP_KERNEL | __GFP_NOMEMALLOC, OOM_VICTIM, 1000, 1001, 0},
+	{GFP_ATOMIC | __GFP_NOMEMALLOC, OOM_VICTIM, 375, 376, 0},
 	/* Entitled: the last page, and what is kept from its class. */
 	{GFP_KERNEL, PF_MEMALLOC, EVERYTHING, EVERYTHING, 1000},
 	{GFP_KERNEL | __GFP_MEMALLOC, 0, EVERYTHING, EVERYTHING, 1000},
 	{GFP_ATOMIC, PF_MEMALLOC, EVERYTHING, EVERYTHING, 375},
 	{GFP_ATOMIC | __GFP_MEMALLOC, 0, EVERYTHING, EVERYTHING, 375},
-	{GFP_KERNEL, PF_MEMALLOC | PF_OOM_VICTIM, EVERYTHING, EVERYTHING, 500},
+	{GFP_KERNEL, PF_MEMALLOC | OOM_VICTIM, EVERYTHING, EVERYTHING, 500},
 	/* unless it says that it will not. */
 	{GFP_KERNEL | __GFP_NOMEMALLOC, PF_MEMALLOC, 1000, 1001, 0},
 	{GFP_KERNEL | __GFP_MEMALLOC | __GFP_NOMEMALLOC, 0, 1000, 1001, 0},
@@ -193,7 +196,8 @@ static void run_dry(struct ktest *t, const struct way *way, const struct row *ro
 	u32 nr = 0;
 
 	give(t, zone, BLOCKS, extra);
-	os_current()->flags = row->task_flags;
+	os_current()->flags = row->task_flags & ~OOM_VICTIM;
+	os_current()->oom_victim = row->task_flags & OOM_VICTIM;
 	while ((taken[nr] = alloc_pages_node(0, gfp, order))) {
 		u64 free_before = start - ((u64)nr << order);
 
@@ -203,6 +207,7 @@ static void run_dry(struct ktest *t, const struct way *way, const struct row *ro
 		nr++;
 	}
 	os_current()->flags = 0;
+	os_current()->oom_victim = false;
 	EXPECT_MSG(t, zone->nr_free_pages == left,
 		   "%s by class %s, order %u, gfp 0x%x, task 0x%x, %llu free: stopped at %llu, not "
 		   "%llu",

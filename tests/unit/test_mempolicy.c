@@ -275,9 +275,9 @@ static void who_may_leave_the_cpuset(struct ktest *t)
 	EXPECT_EQ(t, alloc_pages_node(1, GFP_KERNEL | __GFP_NOMEMALLOC, 0)->nid, 3);
 	memalloc_noreclaim_restore(saved);
 
-	os_current()->flags |= PF_OOM_VICTIM;
+	os_current()->oom_victim = true;
 	EXPECT_EQ(t, alloc_pages_node(1, GFP_KERNEL, 0)->nid, 1);
-	os_current()->flags &= ~PF_OOM_VICTIM;
+	os_current()->oom_victim = false;
 	EXPECT_EQ(t, alloc_pages_node(1, GFP_KERNEL, 0)->nid, 3);
 
 	expect_check_clean(t);

@@ -142,13 +142,13 @@ static void entitled_and_interrupted(void *arg)
 	struct ktest *t = arg;
 	u32 saved = memalloc_noreclaim_save();
 
-	os_current()->flags |= PF_OOM_VICTIM;
+	os_current()->oom_victim = true;
 	EXPECT(t, !ask_in_interrupt(GFP_ATOMIC));
 	EXPECT(t, !ask_in_interrupt(GFP_KERNEL));
 	EXPECT(t, ask_in_interrupt(GFP_ATOMIC | __GFP_MEMALLOC));
 	EXPECT(t, !ask_in_interrupt(GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOMEMALLOC));
 	EXPECT(t, alloc_pages(GFP_KERNEL, 0) != NULL);
-	os_current()->flags &= ~PF_OOM_VICTIM;
+	os_current()->oom_victim = false;
 	memalloc_noreclaim_restore(saved);
 }
 
