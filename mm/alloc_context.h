@@ -35,6 +35,10 @@ const char *alloc_request_fault(int nid, gfp_t gfp, unsigned int order,
 				const struct mempolicy *policy);
 void alloc_context_build(struct alloc_context *ac, int nid, gfp_t gfp, unsigned int order,
 			 const struct mempolicy *policy);
+/* How far below the min mark the request may go, of this task, now: ALLOC_*. */
+u32 gfp_alloc_flags(gfp_t gfp);
+/* Where: what the task may have now, and from which node outward. */
+void alloc_context_find_place(struct alloc_context *ac, int nid, const struct mempolicy *policy);
 
 /*
  * One walk along the zonelist against one mark; ALLOC_NO_WATERMARKS: against none. A rehearsal returns

@@ -2,7 +2,7 @@
  * The request, beyond the hit path: what it may do, where it looks, and what it does when there is
  * little left.
  *
- *	build     caller's words + running task --> context: class, permit, how far below the marks
+ *	context   built once (mm/alloc_context.c)
  *	FAST      each zone against its low mark            this is where nearly all of them end
  *	 - - - - - - - - - - - - - - - - - - - - - - - - - the slow path begins
  *	WAKE_KSWAPD   somebody else shall make room meanwhile
@@ -36,7 +36,7 @@
 #include <mm/os.h>
 #include <mm/trace.h>
 
-#include "block_type.h"
+#include "alloc_report.h"
 #include "pcp.h"
 #include "vmstat.h"
 #include "watermark.h"
@@ -47,67 +47,6 @@
 #define MAX_NOFAIL_ROUNDS       16
 /* Between two rounds of a request that must not fail: others may free something. */
 #define NOFAIL_PAUSE_NS 10000000ull
-
-/* --- The context ------------------------------------------------------------------------------- */
-
-static enum zone_type gfp_class(gfp_t gfp)
-{
-	if (gfp & __GFP_DMA)
-		return ZONE_DMA;
-	return gfp & __GFP_DMA32 ? ZONE_DMA32 : ZONE_NORMAL;
-}
-
-/* How far below the min mark the request may go. */
-static u32 gfp_alloc_flags(gfp_t gfp)
-{
-	u32 flags = 0;
-
-	if (gfp & __GFP_HIGH)
-		flags |= ALLOC_MIN_RESERVE;
-	if (!(gfp & __GFP_DIRECT_RECLAIM))
-		flags |= ALLOC_NON_BLOCK;
-	/* A part of the reserve like any other: __GFP_NOMEMALLOC is above it, too. */
-	if (!(gfp & __GFP_NOMEMALLOC) && !os_in_interrupt() && task_is_oom_victim(os_current()))
-		flags |= ALLOC_OOM;
-	return flags;
-}
-
-/* Everything a caller can get wrong. */
-const char *alloc_request_fault(int nid, gfp_t gfp, unsigned int order,
-				const struct mempolicy *policy)
-{
-	if (order > MAX_ORDER)
-		return "order above 10";
-	if (nid != NUMA_NO_NODE && (nid < 0 || nid >= MAX_NUMNODES || NODE_DATA(nid) == NULL))
-		return "no such node";
-	if (gfp & ~__GFP_ALL)
-		return "unknown gfp flag";
-	if (policy && mempolicy_check(policy) != 0)
-		return "a policy without a node that has memory";
-	return gfp_contradiction(gfp, order);
-}
-
-/* Where: what the task may have now, and from which node outward. */
-static void find_place(struct alloc_context *ac, int nid, const struct mempolicy *policy)
-{
-	enum zonelist_kind kind = ac->gfp & __GFP_THISNODE ? ZONELIST_THISNODE : ZONELIST_FALLBACK;
-
-	permit_build(&ac->permit, nid, ac->gfp, policy);
-	ac->zonelist = &NODE_DATA(ac->permit.preferred_nid)->zonelist[kind];
-}
-
-void alloc_context_build(struct alloc_context *ac, int nid, gfp_t gfp, unsigned int order,
-			 const struct mempolicy *policy)
-{
-	ac->gfp = gfp;
-	ac->order = order;
-	ac->block_type = gfp_block_type(gfp);
-	ac->request_class = gfp_class(gfp);
-	ac->alloc_flags = gfp_alloc_flags(gfp);
-	ac->may_block = (gfp & __GFP_DIRECT_RECLAIM) && os_may_sleep();
-	find_place(ac, nid, policy);
-	ac->recorder = NULL;
-}
 
 /* --- Looking and taking -------------------------------------------------------------------------- */
 
@@ -326,32 +265,6 @@ struct page *alloc_slowly(const struct alloc_context *ac)
 
 /* --- The end ------------------------------------------------------------------------------------- */
 
-/* One line for the request, one for each zone it could have used. */
-static void report_failure(const struct alloc_context *ac, uintptr_t call_site)
-{
-	char gfp_text[GFP_TEXT_BYTES], caller[OS_CALLER_BYTES];
-
-	gfp_format(ac->gfp, gfp_text, sizeof(gfp_text));
-	os_describe_caller(call_site, caller, sizeof(caller));
-	os_log(OS_LOG_WARN, "mm", "allocation failed: order %u, %s, from node %d, by %s", ac->order,
-	       gfp_text, ac->permit.preferred_nid, caller);
-	for (u32 i = 0; i < ac->zonelist->nr; i++) {
-		const struct zone *zone = ac->zonelist->ref[i].zone;
-		u32 orders = zone_free_orders(zone);
-
-		if (zone->type > ac->request_class || !permit_allows(&ac->permit, zone->nid))
-			continue;
-		/* Relaxed: figures for people, read without the lock. */
-		os_log(OS_LOG_WARN, "mm",
-		       "  node %d %s: free %llu, min %llu, reserve %llu, largest order %d",
-		       zone->nid, zone_type_name(zone->type),
-		       (unsigned long long)load_relaxed(&zone->nr_free_pages),
-		       (unsigned long long)load_relaxed(&zone->watermark[WMARK_MIN]),
-		       (unsigned long long)load_relaxed(&zone->lowmem_reserve[ac->request_class]),
-		       orders ? 31 - __builtin_clz(orders) : -1);
-	}
-}
-
 static __noinline void give_up(const struct alloc_context *ac, uintptr_t call_site)
 {
 	begin_step(ac, STEP_GIVE_UP);
@@ -359,7 +272,7 @@ static __noinline void give_up(const struct alloc_context *ac, uintptr_t call_si
 	      .nid = (u16)ac->permit.preferred_nid, .order = (u8)ac->order,
 	      .zone = (u8)ac->request_class);
 	if (!(ac->gfp & __GFP_NOWARN))
-		report_failure(ac, call_site);
+		report_alloc_failure(ac, call_site);
 }
 
 static bool never(void *arg)
@@ -385,7 +298,7 @@ static bool begin_anew(struct alloc_context *ac, int nid, const struct mempolicy
 	if (!permit_is_stale(&ac->permit))
 		return false;
 	vmstat_count(VMSTAT_ALLOC_MEMS_MOVED);
-	find_place(ac, nid, policy);
+	alloc_context_find_place(ac, nid, policy);
 	return true;
 }
 
