@@ -40,7 +40,7 @@ ROOMS = [
     ("ACPI parsers are pure", ["kernel/acpi/*"], ["base/", "kernel/acpi.h", "mm/numa.h"]),
     ("kernel/lib is pure", ["kernel/lib/*"], ["base/", "kernel/glob.h", "kernel/parse.h"]),
     ("the test runner runs on the host, too", ["kernel/test_runner.c"], ["base/", "kernel/glob.h", "kernel/test.h"]),
-    ("options are parsed on the host, too", ["kernel/options.c"],
+    ("options are parsed on the host, too", ["kernel/options.c", "kernel/options_line.c"],
      ["base/", "kernel/options.h", "kernel/parse.h", "kernel/printk.h", "mm/policy.h"]),
     ("lines are edited on the host, too", ["kernel/line_editor.c", "kernel/line_complete.c"],
      ["base/", "kernel/line_editor.h", "line_internal.h"]),

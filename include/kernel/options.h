@@ -1,5 +1,5 @@
 /*
- * The kernel command line: one table of options (kernel/options.c) feeds the parser,
+ * The kernel command line: one table of options (kernel/options.c) feeds the parser (kernel/options_line.c),
  * `help options` and docs/reference/options.md.
  */
 #ifndef KERNEL_OPTIONS_H

@@ -51,7 +51,8 @@ TARGETS = {
     "multiboot2": Target(6400, 60_000, ["boot/multiboot2.c", "kernel/memory_map.c"]),
     "topology": Target(4096, 30_000, [f"kernel/acpi/{name}.c" for name in
                              ("topology", "ranges", "cpus", "distances", "coverage", "notes")]),
-    "options": Target(2400, 20_000, ["kernel/options.c", "kernel/lib/parse.c"]),
+    "options": Target(2400, 20_000,
+                      ["kernel/options.c", "kernel/options_line.c", "kernel/lib/parse.c"]),
     "memblock": Target(400, 60_000, ["mm/memblock.c", "mm/numa.c"]),
     "boot": Target(160, 10_000, ["mm/memmap.c", "mm/zone.c", "mm/zonelist.c", "mm/mm_init.c"]),
 }
