@@ -20,7 +20,7 @@
  *
  * Each CPU has a list of the spinlocks that it holds, in the order of taking. What an interrupt takes is
  * compared with what that interrupt holds, not with what was interrupted: between those two it is
- * the irq rule that counts. Mutexes are held by threads, and are in one table.
+ * the irq rule that counts. Mutexes are held by threads: lockcheck_mutex.c.
  *
  * A trylock waits for nobody, so it makes no order from what is held to it, and none of its own in
  * an interrupt. What is taken under it waits, and does. The console's lock is only tried: printing
@@ -50,25 +50,11 @@
 
 #include "lockcheck_internal.h"
 
-#define MAX_MUTEXES 128
-
 bool lockcheck_enabled;
 
 /* Relaxed: set and unset by a test, around what it does itself. */
 static bool (*handler)(const struct lockcheck_report *report);
 static u32 nr_reports; /* atomic: a figure */
-
-/*
- * Mutexes that are held. A thread fills and empties entries of its own only; `thread` is taken by
- * compare-and-exchange, and the rest is read by nobody else.
- */
-static struct held_mutex {
-	const void *thread; /* NULL: free */
-	const void *mutex;
-	uintptr_t site;
-	u32 class;
-} mutexes[MAX_MUTEXES];
-static u32 nr_mutexes_used; /* entries beyond this were never used; grows only */
 
 void lockcheck_start(void)
 {
@@ -80,8 +66,7 @@ void lockcheck_set_handler(bool (*fn)(const struct lockcheck_report *report))
 	store_relaxed(&handler, fn);
 }
 
-/* NULL: the checker is what is running already. */
-static struct lockcheck_context *enter(unsigned long *flags)
+struct lockcheck_context *lockcheck_enter(unsigned long *flags)
 {
 	struct lockcheck_context *context;
 
@@ -95,13 +80,13 @@ static struct lockcheck_context *enter(unsigned long *flags)
 	return NULL;
 }
 
-static void leave(struct lockcheck_context *context, unsigned long flags)
+void lockcheck_leave(struct lockcheck_context *context, unsigned long flags)
 {
 	context->busy = false;
 	irq_restore(flags);
 }
 
-static void report(const struct finding *finding)
+void lockcheck_report_it(const struct finding *finding)
 {
 	bool (*fn)(const struct lockcheck_report *) = load_relaxed(&handler);
 
@@ -114,19 +99,17 @@ static void report(const struct finding *finding)
 	os_panic("lockcheck: %s", finding->report.text);
 }
 
+u32 lockcheck_reports(void)
+{
+	return load_relaxed(&nr_reports);
+}
+
 const char *lockcheck_site(struct site_text *text, uintptr_t site)
 {
 	if (!site)
 		return "an unknown place";
 	os_describe_caller(site, text->text, sizeof(text->text));
 	return text->text;
-}
-
-/* Two words: the text, which is most of it, is written when there is one. */
-static void nothing_found(struct finding *finding)
-{
-	finding->report.kind = LOCKCHECK_NOTHING;
-	finding->nr_steps = 0;
 }
 
 struct lockcheck_report *lockcheck_found(struct finding *finding, enum lockcheck_kind kind)
@@ -181,22 +164,6 @@ static void find_twice(const struct held *held, const struct spinlock *lock, uin
 		 lock->name, lockcheck_site(&here, site), lockcheck_site(&there, held->site));
 }
 
-/* What is held of the mutexes by the running thread comes before this class. */
-static void see_after_mutexes(u32 class, uintptr_t site, struct finding *finding)
-{
-	const void *thread = lockcheck_thread();
-	/* Acquire: with the entry that it counts. The thread's own entries it has seen before. */
-	u32 nr = load_acquire(&nr_mutexes_used);
-
-	for (u32 i = 0; i < nr; i++) {
-		const struct held_mutex *held = &mutexes[i];
-
-		/* Relaxed: the own value was written by this thread, any other does not matter. */
-		if (load_relaxed(&held->thread) == thread && held->class && held->class != class)
-			order_see(held->class, held->site, class, site, finding);
-	}
-}
-
 /* What may go wrong because this lock is taken here and now. False: it must not even be tried. */
 static bool check_taking(struct lockcheck_context *context, const struct spinlock *lock, u32 class,
 			 uintptr_t site, struct finding *finding)
@@ -218,7 +185,7 @@ static bool check_taking(struct lockcheck_context *context, const struct spinloc
 	if (in_irq)
 		order_see_use(class, USE_IN_IRQ, site, finding);
 	else
-		see_after_mutexes(class, site, finding);
+		mutexes_come_before(class, site, finding);
 	return possible;
 }
 
@@ -246,8 +213,8 @@ void lockcheck_spin_lock(struct spinlock *lock)
 	unsigned long flags;
 	u32 class;
 
-	nothing_found(&finding);
-	context = enter(&flags);
+	finding_init(&finding);
+	context = lockcheck_enter(&flags);
 	if (!context) {
 		raw_spin_lock(lock, site);
 		return;
@@ -256,10 +223,10 @@ void lockcheck_spin_lock(struct spinlock *lock)
 	possible = check_taking(context, lock, class, site, &finding);
 	if (irqs_on && class)
 		order_see_use(class, USE_IRQS_ON, site, &finding);
-	report(&finding);
+	lockcheck_report_it(&finding);
 	if (possible)
 		held = push(context, lock, class, site);
-	leave(context, flags);
+	lockcheck_leave(context, flags);
 	if (!possible)
 		return;
 	raw_spin_lock(lock, site);
@@ -277,8 +244,8 @@ void lockcheck_spin_trylocked(struct spinlock *lock)
 	unsigned long flags;
 	u32 class;
 
-	nothing_found(&finding);
-	context = enter(&flags);
+	finding_init(&finding);
+	context = lockcheck_enter(&flags);
 	if (!context)
 		return;
 	store_relaxed(&lock->site, site);
@@ -286,8 +253,8 @@ void lockcheck_spin_trylocked(struct spinlock *lock)
 	if (irqs_on && class)
 		order_see_use(class, USE_IRQS_ON, site, &finding);
 	push(context, lock, class, site);
-	report(&finding);
-	leave(context, flags);
+	lockcheck_report_it(&finding);
+	lockcheck_leave(context, flags);
 }
 
 static void find_release(const struct spinlock *lock, uintptr_t site, struct finding *finding)
@@ -342,15 +309,15 @@ void lockcheck_spin_unlock(struct spinlock *lock)
 	struct lockcheck_context *context;
 	unsigned long flags;
 
-	nothing_found(&finding);
-	context = enter(&flags);
+	finding_init(&finding);
+	context = lockcheck_enter(&flags);
 	if (!context) {
 		raw_spin_unlock(lock);
 		return;
 	}
 	possible = check_releasing(context, lock, site, irqs_on, &finding);
-	report(&finding);
-	leave(context, flags);
+	lockcheck_report_it(&finding);
+	lockcheck_leave(context, flags);
 	if (possible)
 		raw_spin_unlock(lock);
 }
@@ -368,12 +335,12 @@ void lockcheck_spin_waited(struct spinlock *lock, u64 ticks)
 	struct lockcheck_context *context;
 	unsigned long flags;
 
-	context = enter(&flags);
+	context = lockcheck_enter(&flags);
 	if (!context)
 		return;
 	if (class_of(lock))
 		order_count_wait(class_of(lock), ticks);
-	leave(context, flags);
+	lockcheck_leave(context, flags);
 }
 
 _Noreturn void lockcheck_spin_stuck(const struct spinlock *lock, uintptr_t site, u64 ns)
@@ -391,119 +358,4 @@ _Noreturn void lockcheck_spin_stuck(const struct spinlock *lock, uintptr_t site,
 	os_panic("CPU %u waits for lock '%s' for %llu s, at %s; CPU %u has it, since %s",
 		 smp_processor_id(), lock->name, (unsigned long long)(ns / 1000000000), here.text,
 		 owner, lockcheck_site(&there, load_relaxed(&lock->site)));
-}
-
-/* --- Mutexes, and sleeping ----------------------------------------------------------------------- */
-
-static void find_sleep(const struct lockcheck_context *context, uintptr_t site,
-		       struct finding *finding)
-{
-	const struct held *held = &context->held[context->nr_held - 1];
-	struct lockcheck_report *r;
-	struct site_text here, there;
-
-	r = context->nr_held ? lockcheck_found(finding, LOCKCHECK_SLEEP) : NULL;
-	if (!r)
-		return;
-	r->lock = held->lock->name;
-	r->site = site;
-	r->other_site = held->site;
-	snprintf(r->text, sizeof(r->text), "may sleep at %s with spinlock '%s' held since %s",
-		 lockcheck_site(&here, site), held->lock->name, lockcheck_site(&there, held->site));
-}
-
-void lockcheck_may_sleep(uintptr_t site)
-{
-	struct lockcheck_context *context;
-	struct finding finding;
-	unsigned long flags;
-
-	if (!lockcheck_is_on())
-		return;
-	nothing_found(&finding);
-	context = enter(&flags);
-	if (!context)
-		return;
-	find_sleep(context, site, &finding);
-	report(&finding);
-	leave(context, flags);
-}
-
-/* An entry of its own for the running thread. */
-static void hold_mutex(const void *mutex, u32 class, uintptr_t site)
-{
-	for (u32 i = 0; i < MAX_MUTEXES; i++) {
-		struct held_mutex *held = &mutexes[i];
-		const void *nobody = NULL;
-		u32 used = load_relaxed(&nr_mutexes_used);
-
-		/* Acquire: the last user's reads of the entry are over. */
-		if (!__atomic_compare_exchange_n(&held->thread, &nobody, lockcheck_thread(), false,
-						 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-			continue;
-		held->mutex = mutex;
-		held->class = class;
-		held->site = site;
-		/* Release: pairs with see_after_mutexes(), though only its own entries matter. */
-		while (used <= i &&
-		       !__atomic_compare_exchange_n(&nr_mutexes_used, &used, i + 1, false,
-						    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-			;
-		return;
-	}
-	os_panic("lockcheck: more than %d mutexes held at once", MAX_MUTEXES);
-}
-
-static void take_mutex(const void *mutex, const char *name, uintptr_t site, bool waits)
-{
-	struct lockcheck_context *context;
-	struct finding finding;
-	unsigned long flags;
-	u32 class;
-
-	if (!lockcheck_is_on())
-		return;
-	nothing_found(&finding);
-	context = enter(&flags);
-	if (!context)
-		return;
-	class = order_class(name, true);
-	if (waits)
-		find_sleep(context, site, &finding);
-	if (waits && class)
-		see_after_mutexes(class, site, &finding);
-	if (class)
-		order_count(class);
-	hold_mutex(mutex, class, site);
-	report(&finding);
-	leave(context, flags);
-}
-
-void lockcheck_mutex_lock(const void *mutex, const char *name, uintptr_t site)
-{
-	take_mutex(mutex, name, site, true);
-}
-
-void lockcheck_mutex_trylocked(const void *mutex, const char *name, uintptr_t site)
-{
-	take_mutex(mutex, name, site, false);
-}
-
-/* One that was taken before there was a checker has no entry; that it is held its owner says. */
-void lockcheck_mutex_unlock(const void *mutex)
-{
-	for (u32 i = 0; lockcheck_is_on() && i < load_acquire(&nr_mutexes_used); i++) {
-		struct held_mutex *held = &mutexes[i];
-
-		if (load_relaxed(&held->thread) != lockcheck_thread() || held->mutex != mutex)
-			continue;
-		/* Release: whoever has the entry next finds it no longer read. */
-		store_release(&held->thread, NULL);
-		return;
-	}
-}
-
-u32 lockcheck_reports(void)
-{
-	return load_relaxed(&nr_reports);
 }

@@ -1,5 +1,5 @@
 /*
- * Between the two halves of the lock checker, and what it asks of where it runs.
+ * Between the parts of the lock checker, and what it asks of where it runs.
  */
 #ifndef KERNEL_LOCKCHECK_INTERNAL_H
 #define KERNEL_LOCKCHECK_INTERNAL_H
@@ -52,7 +52,28 @@ struct site_text {
 const char *lockcheck_site(struct site_text *text, uintptr_t site);
 /* The report to fill in; NULL: something was found before. */
 struct lockcheck_report *lockcheck_found(struct finding *finding, enum lockcheck_kind kind);
+/*
+ * All that the checker does is between these two, with interrupts off. NULL: the checker is what is running
+ * already, and the caller is not checked.
+ */
+struct lockcheck_context *lockcheck_enter(unsigned long *flags);
+void lockcheck_leave(struct lockcheck_context *context, unsigned long flags);
+
+/* Two words: the text, which is most of it, is written when there is one. */
+static inline void finding_init(struct finding *finding)
+{
+	finding->report.kind = LOCKCHECK_NOTHING;
+	finding->nr_steps = 0;
+}
+
+/* Tells of a finding, if there is one: a panic, unless a test wants it. */
+void lockcheck_report_it(const struct finding *finding);
 u32 lockcheck_reports(void);
+
+/* --- lockcheck_mutex.c --------------------------------------------------------------------------- */
+
+/* What the running thread holds of mutexes comes before this class. */
+void mutexes_come_before(u32 class, uintptr_t site, struct finding *finding);
 
 /* --- lockcheck_order.c: what was learned ---------------------------------------------------------
  * All of it with interrupts off, inside the checker (`busy`).

@@ -4,7 +4,7 @@ HOST_C := $(sort $(wildcard tests/host/*.c tests/stress/*.c tests/sweep/*.c test
 	    $(filter-out kernel/acpi/tables.c,$(wildcard kernel/acpi/*.c)) \
 	    arch/x86_64/calibrate.c boot/multiboot2.c kernel/completion.c kernel/lib/glob.c kernel/lib/parse.c \
 	    kernel/line_complete.c kernel/line_editor.c kernel/lockcheck.c \
-	    kernel/lockcheck_order.c kernel/map.c kernel/memory_map.c kernel/node_list.c kernel/options.c kernel/options_line.c kernel/screen.c kernel/symbols.c \
+	    kernel/lockcheck_mutex.c kernel/lockcheck_order.c kernel/map.c kernel/memory_map.c kernel/node_list.c kernel/options.c kernel/options_line.c kernel/screen.c kernel/symbols.c \
 	    kernel/test_runner.c \
 	    $(addprefix tests/kernel/test_,format.c line_editor.c list.c lockcheck.c memory_map.c options.c \
 	    screen.c string.c))
