@@ -14,11 +14,14 @@
 #include <kernel/thread.h>
 #include <mm/os.h>
 #include <mm/os_task.h>
+#include <x86/backtrace.h>
+#include <x86/image.h>
 #include <x86/smp.h>
 
 #include "sched_internal.h"
 
-#define PLACE_BYTES 96
+#define PLACE_BYTES     96
+#define BACKTRACE_LINES 16
 
 _Static_assert((int)OS_LOG_ERR == (int)LOG_ERR && (int)OS_LOG_DEBUG == (int)LOG_DEBUG,
 	       "the seam's levels are the log's");
@@ -39,11 +42,42 @@ void os_describe_caller(uintptr_t call_site, char *buf, size_t size)
 	symbol_format_return(call_site, buf, size);
 }
 
+void os_describe_address(const void *address, char *buf, size_t size)
+{
+	const char *at = address;
+	uintptr_t in_stacks = (uintptr_t)address - STACK_WINDOW_BASE;
+
+	if (at >= __text_start && at < __text_end)
+		snprintf(buf, size, "the kernel's text");
+	else if (at >= __data_start && at < __data_end)
+		snprintf(buf, size, "the kernel's data");
+	else if (at >= __image_start && at < __image_end)
+		snprintf(buf, size, "the kernel's image");
+	else if (in_stacks < STACK_WINDOW_BYTES)
+		snprintf(buf, size, "a stack, of slot %u", (u32)(in_stacks / STACK_SLOT_BYTES));
+	else if ((uintptr_t)address - VMEMMAP_BASE < VMEMMAP_BYTES)
+		snprintf(buf, size, "the memory map");
+	else
+		snprintf(buf, size, "nothing that the kernel knows");
+}
+
 bool os_caller_matches(uintptr_t call_site, const char *glob)
 {
 	const char *name = symbol_name_return(call_site);
 
 	return name && glob_match(glob, strlen(glob), name);
+}
+
+void os_backtrace(enum os_log_level level, const char *subsystem)
+{
+	uintptr_t address[BACKTRACE_LINES];
+	char symbol[OS_CALLER_BYTES];
+	u32 nr = backtrace_walk((u64)__builtin_frame_address(0), address, BACKTRACE_LINES);
+
+	for (u32 i = 0; i < nr; i++) {
+		symbol_format_return(address[i], symbol, sizeof(symbol));
+		klog((enum log_level)level, subsystem, " %s", symbol);
+	}
 }
 
 /* assert_failed(file, line, fmt, ...), its arguments still in the list. */
@@ -67,6 +101,13 @@ struct os_task *os_current(void)
 	struct thread *current = thread_current();
 
 	return current ? &current->task : &boot;
+}
+
+const char *os_current_name(void)
+{
+	struct thread *current = thread_current();
+
+	return current ? thread_name(current) : "boot";
 }
 
 /* A task is a thread's, but for the one before there are threads. */

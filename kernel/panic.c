@@ -37,7 +37,7 @@
 #include <x86/smp.h>
 #include <x86/trap.h>
 
-#define MESSAGE_BYTES 320
+#define MESSAGE_BYTES 480
 #define SYMBOL_BYTES  128
 #define BACKTRACE_MAX 32
 

@@ -10,6 +10,7 @@
 
 #include <arch/page.h>
 #include <base/assert.h>
+#include <base/errno.h>
 #include <base/format.h>
 #include <mm/gfp.h>
 #include <mm/os.h>
@@ -41,12 +42,26 @@ void os_describe_caller(uintptr_t call_site, char *buf, size_t size)
 	snprintf(buf, size, "0x%lx", (unsigned long)call_site);
 }
 
+/* All of it that mm/ may be shown is in the direct map. */
+void os_describe_address(const void *address, char *buf, size_t size)
+{
+	(void)address;
+	snprintf(buf, size, "not in the direct map");
+}
+
 /* So it cannot tell callers apart by their names. */
 bool os_caller_matches(uintptr_t call_site, const char *glob)
 {
 	(void)call_site;
 	(void)glob;
 	return false;
+}
+
+/* Nor follow calls. */
+void os_backtrace(enum os_log_level level, const char *subsystem)
+{
+	(void)level;
+	(void)subsystem;
 }
 
 _Noreturn void os_panic(const char *fmt, ...)
@@ -67,6 +82,11 @@ struct os_task *os_current(void)
 	static struct os_task only = {.mems_allowed = ~(nodemask_t)0};
 
 	return &only;
+}
+
+const char *os_current_name(void)
+{
+	return "minimal";
 }
 
 bool os_in_interrupt(void)
@@ -102,6 +122,41 @@ bool os_wait(struct os_wait_queue *queue, bool (*ready)(void *arg), void *arg, u
 	(void)queue;
 	(void)timeout_ns;
 	return ready(arg);
+}
+
+u32 os_wake_all(struct os_wait_queue *queue)
+{
+	(void)queue;
+	return 0;
+}
+
+u32 os_wake_one(struct os_wait_queue *queue)
+{
+	(void)queue;
+	return 0;
+}
+
+/* There are no threads: without a kswapd, and nothing that could wait for one. */
+struct os_thread *os_thread_start(const char *name, u32 cpu, void (*fn)(void *arg), void *arg)
+{
+	(void)name;
+	(void)cpu;
+	(void)fn;
+	(void)arg;
+	return NULL;
+}
+
+void os_thread_join(struct os_thread *thread)
+{
+	(void)thread;
+}
+
+int os_run_on_cpu(u32 cpu, void (*fn)(void *arg), void *arg)
+{
+	if (cpu != 0)
+		return -ENODEV;
+	fn(arg);
+	return 0;
 }
 
 /* --- And include/base/assert.h ------------------------------------------------------------- */

@@ -40,9 +40,18 @@ _Noreturn void os_panic(const char *fmt, ...) __printf_like(1, 2);
 void os_describe_caller(uintptr_t call_site, char *buf, size_t size);
 
 /*
+ * What is at an address that is none of memory: the kernel's image, a stack, nothing; as a report of misuse ends. The
+ * same contexts.
+ */
+void os_describe_address(const void *address, char *buf, size_t size);
+
+/*
  * Does that function's name, without what follows it, match the glob ('*' any text, '?' any character)?
  * Any context, also under a spinlock. False where the kernel knows no names.
  */
 bool os_caller_matches(uintptr_t call_site, const char *glob);
+
+/* The calls that have led here, as log lines of that level, the innermost first. Any context. */
+void os_backtrace(enum os_log_level level, const char *subsystem);
 
 #endif

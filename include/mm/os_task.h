@@ -54,6 +54,8 @@ static inline bool task_is_oom_victim(const struct os_task *task)
 
 /* The task of the running thread; in an interrupt that of the interrupted one. Never NULL. */
 struct os_task *os_current(void);
+/* What people call it; for as long as it runs. */
+const char *os_current_name(void);
 bool os_in_interrupt(void);
 /* task->limited is new: this_task_may_hit() must say so where the task runs. Any context. */
 void os_limits_changed(struct os_task *task);
@@ -79,8 +81,9 @@ struct os_wait_queue {
 void os_wait_queue_init(struct os_wait_queue *queue, const char *name);
 /*
  * Sleeps until ready(arg) is true or the time is over; ready() is called without locks, must not
- * sleep, and may be called any number of times. Returns its last answer. May sleep: anywhere else it is
- * reported as a bug, with the call site. timeout_ns 0 only looks.
+ * sleep, and may be called any number of times until it is true, but not after: some take what they waited
+ * for. Returns its last answer. May sleep: anywhere else it is reported as a bug, with the call site. timeout_ns 0
+ * only looks.
  */
 bool os_wait(struct os_wait_queue *queue, bool (*ready)(void *arg), void *arg, u64 timeout_ns);
 /* Any context, also interrupts; not under a zone or list lock. The number woken. */

@@ -9,6 +9,7 @@
 #include <arch/restart.h>
 #include <base/assert.h>
 #include <base/bytes.h>
+#include <base/errno.h>
 #include <kernel/acpi.h>
 #include <kernel/printk.h>
 #include <mm/gfp.h>
@@ -71,6 +72,11 @@ void os_describe_caller(uintptr_t call_site, char *buf, size_t size)
 	snprintf(buf, size, "0x%lx", (unsigned long)call_site);
 }
 
+void os_describe_address(const void *address, char *buf, size_t size)
+{
+	snprintf(buf, size, "%p", address);
+}
+
 bool os_caller_matches(uintptr_t call_site, const char *glob)
 {
 	(void)call_site;
@@ -117,6 +123,52 @@ bool os_wait(struct os_wait_queue *queue, bool (*ready)(void *arg), void *arg, u
 	(void)queue;
 	(void)timeout_ns;
 	return ready(arg);
+}
+
+u32 os_wake_one(struct os_wait_queue *queue)
+{
+	(void)queue;
+	return 0;
+}
+
+u32 os_wake_all(struct os_wait_queue *queue)
+{
+	(void)queue;
+	return 0;
+}
+
+/* There are no threads. */
+struct os_thread *os_thread_start(const char *name, u32 cpu, void (*fn)(void *arg), void *arg)
+{
+	(void)name;
+	(void)cpu;
+	(void)fn;
+	(void)arg;
+	return NULL;
+}
+
+void os_thread_join(struct os_thread *thread)
+{
+	(void)thread;
+}
+
+int os_run_on_cpu(u32 cpu, void (*fn)(void *arg), void *arg)
+{
+	(void)cpu;
+	(void)fn;
+	(void)arg;
+	return -ENODEV;
+}
+
+const char *os_current_name(void)
+{
+	return "fuzz";
+}
+
+void os_backtrace(enum os_log_level level, const char *subsystem)
+{
+	(void)level;
+	(void)subsystem;
 }
 
 void klog(enum log_level level, const char *subsystem, const char *fmt, ...)

@@ -60,6 +60,12 @@ void os_describe_caller(uintptr_t call_site, char *buf, size_t size)
 	snprintf(buf, size, "caller 0x%lx", (unsigned long)call_site);
 }
 
+void os_describe_address(const void *address, char *buf, size_t size)
+{
+	(void)address;
+	snprintf(buf, size, "this process's own");
+}
+
 /* Of the same words. */
 bool os_caller_matches(uintptr_t call_site, const char *glob)
 {
@@ -67,6 +73,12 @@ bool os_caller_matches(uintptr_t call_site, const char *glob)
 
 	os_describe_caller(call_site, caller, sizeof(caller));
 	return glob_match(glob, strlen(glob), caller);
+}
+
+/* The host's debuggers have stacks; here a line that tests can look for. */
+void os_backtrace(enum os_log_level level, const char *subsystem)
+{
+	os_log(level, subsystem, " (a backtrace)");
 }
 
 /* The kernel's own log, for the parts of kernel/ that are tested here. */

@@ -117,6 +117,11 @@ struct os_task *os_current(void)
 	return interrupted ? interrupted : &idle_task;
 }
 
+const char *os_current_name(void)
+{
+	return me()->name;
+}
+
 bool os_in_interrupt(void)
 {
 	return host_in_interrupt;
