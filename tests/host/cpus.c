@@ -273,7 +273,9 @@ void host_preemption_came_on(void)
 
 void cpu_relax(void)
 {
-	sched_yield();
+	/* Who is alone yields to nobody but what else the host has to do, thousands of times. */
+	if (host_has_threads())
+		sched_yield();
 	if (irqs_disabled())
 		return;
 	host_irqs_came_on();

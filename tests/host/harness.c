@@ -5,11 +5,14 @@
 #define _GNU_SOURCE
 #include "host.h"
 
+#include <arch/cpu.h>
+#include <kernel/glob.h>
 #include <kernel/lockcheck.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +20,7 @@
 struct shared_result {
 	struct ktest t;
 	struct host_last_words last_words;
+	u32 nr_threads; /* atomic */
 };
 static struct shared_result *shared;
 
@@ -39,6 +43,28 @@ static void describe_end(struct ktest *t, int status)
 			   WEXITSTATUS(status));
 }
 
+void host_count_thread(void)
+{
+	/* Relaxed: a figure. */
+	__atomic_fetch_add(&shared->nr_threads, 1, __ATOMIC_RELAXED);
+}
+
+bool host_has_threads(void)
+{
+	return __atomic_load_n(&shared->nr_threads, __ATOMIC_RELAXED) > 0;
+}
+
+/* With HOST_TIMES=1: what the case cost, its children included. tests/qemu/test_host.py reads it. */
+static void note_times(struct ktest *t, const struct rusage *used, u64 ns)
+{
+	u64 us = (u64)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) * 1000000 +
+		 (u64)(used->ru_utime.tv_usec + used->ru_stime.tv_usec);
+
+	if (getenv("HOST_TIMES"))
+		ktest_note(t, "%lu ms of CPU in %lu ms, %u threads", us / 1000, ns / 1000000,
+			   shared->nr_threads);
+}
+
 bool ktest_env_interrupted(void)
 {
 	return false; /* Ctrl-C ends the process */
@@ -47,11 +73,14 @@ bool ktest_env_interrupted(void)
 void ktest_env_run(const struct ktest_case *c, struct ktest *t)
 {
 	unsigned int limit = c->limit_seconds ? c->limit_seconds : KTEST_DEFAULT_LIMIT_SECONDS;
+	u64 started = arch_timestamp();
+	struct rusage used;
 	int status;
 	pid_t pid;
 
 	shared->t = *t;
 	shared->last_words.text[0] = '\0';
+	shared->nr_threads = 0;
 	fflush(NULL);
 	pid = fork();
 	if (pid < 0) {
@@ -65,15 +94,17 @@ void ktest_env_run(const struct ktest_case *c, struct ktest *t)
 		fflush(NULL);
 		exit(0); /* not _exit: the leak checker has its say */
 	}
-	if (waitpid(pid, &status, 0) != pid) {
-		perror("waitpid");
+	if (wait4(pid, &status, 0, &used) != pid) {
+		perror("wait4");
 		exit(2);
 	}
 	*t = shared->t;
+	note_times(t, &used, arch_timestamp() - started);
 	describe_end(t, status);
 }
 
-void expect_panic(struct ktest *t, void (*fn)(void *arg), void *arg, const char *text)
+/* What fn(arg) says in its panic, in a process of its own; false: it did not end in one. */
+static bool panic_of(void (*fn)(void *arg), void *arg, char *message, size_t size)
 {
 	struct host_last_words *words = mmap(NULL, sizeof(*words), PROT_READ | PROT_WRITE,
 					     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -95,11 +126,29 @@ void expect_panic(struct ktest *t, void (*fn)(void *arg), void *arg, const char 
 		perror("fork");
 		exit(2);
 	}
-	EXPECT_MSG(t, WIFEXITED(status) && WEXITSTATUS(status) == HOST_EXIT_PANIC,
-		   "no panic (status 0x%x), expected \"%s\"", (unsigned int)status, text);
-	EXPECT_MSG(t, strstr(words->text, text) != NULL, "panic \"%s\", expected \"%s\"",
-		   words->text, text);
+	snprintf(message, size, "%s", words->text);
 	munmap(words, sizeof(*words));
+	return WIFEXITED(status) && WEXITSTATUS(status) == HOST_EXIT_PANIC;
+}
+
+void expect_panic(struct ktest *t, void (*fn)(void *arg), void *arg, const char *text)
+{
+	char message[sizeof(((struct host_last_words *)NULL)->text)];
+
+	EXPECT_MSG(t, panic_of(fn, arg, message, sizeof(message)), "no panic, expected \"%s\"",
+		   text);
+	EXPECT_MSG(t, strstr(message, text) != NULL, "panic \"%s\", expected \"%s\"", message,
+		   text);
+}
+
+void expect_panic_like(struct ktest *t, void (*fn)(void *arg), void *arg, const char *glob)
+{
+	char message[sizeof(((struct host_last_words *)NULL)->text)];
+
+	EXPECT_MSG(t, panic_of(fn, arg, message, sizeof(message)), "no panic, expected \"%s\"",
+		   glob);
+	EXPECT_MSG(t, glob_match(glob, strlen(glob), message), "panic \"%s\", expected \"%s\"",
+		   message, glob);
 }
 
 /* tests-asan [GLOBS [SEED]] */

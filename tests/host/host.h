@@ -45,9 +45,13 @@ void expect_check_finds(struct ktest *t, const char *id);
 /* Was a line with this text logged in this case? */
 bool host_log_contains(const char *text);
 void host_log_clear(void);
+/* Once, when the next line with this text has been logged, fn(arg), by who logs it. */
+void host_log_at(const char *text, void (*fn)(void *arg), void *arg);
 
 /* Runs fn(arg) in a process of its own; it must panic with this text in its message. */
 void expect_panic(struct ktest *t, void (*fn)(void *arg), void *arg, const char *text);
+/* The whole message, '*' for any text in it. */
+void expect_panic_like(struct ktest *t, void (*fn)(void *arg), void *arg, const char *glob);
 
 /* --- CPUs ---------------------------------------------------------------------------------- */
 
@@ -59,6 +63,13 @@ extern _Thread_local bool host_in_interrupt;
  * interrupts on.
  */
 void host_interrupt(u32 cpu, void (*fn)(void *arg), void *arg);
+/*
+ * Calls step(arg) again and again in a thread beside the CPUs, until host_beside_end(). One at a time.
+ */
+void host_beside_begin(void (*step)(void *arg), void *arg);
+void host_beside_end(void);
+/* The same, fn as an interrupt of CPU 0 to nr_cpus - 1 in turn, a pause of period_us between two. */
+void host_timer_begin(u32 nr_cpus, u32 period_us, void (*fn)(void *arg), void *arg);
 /* How often a thread got that CPU. */
 u64 host_cpu_switches(u32 cpu);
 /* How often any thread went to sleep in os_wait(). */
@@ -79,6 +90,10 @@ void host_arch_start(void);
 void host_arch_add_ram(phys_addr_t base, u64 size_bytes);
 
 #define HOST_EXIT_PANIC 3
+/* A thread is about to begin: for what a case is said to have cost. */
+void host_count_thread(void);
+/* The case has started one. */
+bool host_has_threads(void);
 /* Where a panicking process leaves its message; shared with its parent. */
 struct host_last_words {
 	char text[512];

@@ -286,6 +286,7 @@ struct os_thread *os_thread_start(const char *name, u32 cpu, void (*fn)(void *ar
 	thread_init(thread, name, cpu);
 	thread->fn = fn;
 	thread->arg = arg;
+	host_count_thread();
 	if (pthread_create(&thread->pthread, NULL, run_thread, thread) != 0) {
 		free(thread);
 		return NULL;
