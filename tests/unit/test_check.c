@@ -1,10 +1,10 @@
 /*
- * `check` itself: each invariant broken on purpose must be found under its id.
+ * `check` itself: each invariant broken on purpose must be found under its id. Here those of memory, its nodes,
+ * zones and pages; the other test_check_*.c have the others, and test_check_tested.c asks whether those are all.
  */
 #include "host.h"
 
 #include <arch/page.h>
-#include <base/string.h>
 #include <mm/check.h>
 #include <mm/memblock.h>
 #include <mm/page_alloc.h>
@@ -12,7 +12,6 @@
 #include "mm/claim.h"
 #include "mm/memblock_internal.h"
 #include "mm/pcp.h"
-#include "mm/trace_ring.h"
 #include "mm/zone.h"
 
 static const struct host_machine machine = {
@@ -407,59 +406,6 @@ static void claim_3(struct ktest *t)
 	expect_check_finds(t, "CLAIM-3");
 }
 
-#define RING               8
-#define SEQUENCE_AND_PLACE 5 /* the word of a record that has them */
-
-/* CPU 0's, with four records. */
-static struct trace_ring *traced_ring(struct ktest *t)
-{
-	static struct trace_record memory[RING];
-
-	boot_zone(t);
-	trace_set_ring(0, memory, RING);
-	trace_switch(true);
-	for (u32 i = 0; i < 4; i++)
-		trace(TRACE_SCHED_WAKE, .id = i);
-	return trace_ring_of(0);
-}
-
-static void trace_1(struct ktest *t)
-{
-	struct trace_ring *ring = traced_ring(t);
-
-	ring->tail = 5;
-	expect_check_finds(t, "TRACE-1");
-	ring->tail = 0;
-	ring->told = 1;
-	expect_check_finds(t, "TRACE-1");
-	ring->told = 0;
-	ring->head = RING + 1;
-	expect_check_finds(t, "TRACE-1");
-}
-
-static void trace_2(struct ktest *t)
-{
-	struct trace_ring *ring = traced_ring(t);
-	u64 *word = trace_slot(ring, 2);
-
-	word[SEQUENCE_AND_PLACE] += (u64)1 << 32;
-	expect_check_finds(t, "TRACE-2");
-	word[SEQUENCE_AND_PLACE] -= (u64)1 << 32;
-	word[0] = 1; /* long ago */
-	expect_check_finds(t, "TRACE-2");
-}
-
-static void trace_2_event(struct ktest *t)
-{
-	struct trace_ring *ring = traced_ring(t);
-
-	trace_slot(ring, 3)[4] = (u64)NR_TRACE_EVENTS << 32;
-	expect_check_finds(t, "TRACE-2");
-}
-
-/* No invariant without a test here: the names above are the list. */
-static void every_invariant_has_a_test(struct ktest *t);
-
 static const struct ktest_case cases[] = {
 	KTEST(memblock_1),
 	KTEST(memblock_2),
@@ -498,36 +444,5 @@ static const struct ktest_case cases[] = {
 	KTEST(claim_1),
 	KTEST(claim_2),
 	KTEST(claim_3),
-	KTEST(trace_1),
-	KTEST(trace_2),
-	KTEST(trace_2_event),
-	KTEST(every_invariant_has_a_test),
 };
 KTEST_SUITE(check, cases);
-
-/* "BUDDY-3" against "buddy_3". */
-static bool names_id(const char *name, const char *id)
-{
-	for (; *id; id++, name++) {
-		char expected = *id == '-' ? '_' : *id;
-
-		if (expected >= 'A' && expected <= 'Z')
-			expected = (char)(expected - 'A' + 'a');
-		if (*name != expected)
-			return false;
-	}
-	return *name == '\0';
-}
-
-static void every_invariant_has_a_test(struct ktest *t)
-{
-	const char *id, *sentence;
-
-	for (u32 i = 0; mm_check_describe(i, &id, &sentence); i++) {
-		bool found = false;
-
-		for (u32 c = 0; c < ARRAY_SIZE(cases); c++)
-			found |= names_id(cases[c].name, id);
-		EXPECT_MSG(t, found, "%s is broken by no test", id);
-	}
-}
