@@ -9,8 +9,8 @@
 #include <kernel/test.h>
 #include <mm/check.h>
 #include <mm/inspect.h>
-#include <mm/page_alloc.h>
 
+#include "../stress/pages_back.h"
 #include "../stress/type_mix.h"
 
 /* In percent of the zone's pageblocks. */
@@ -37,10 +37,10 @@ static void what_stays_stays_together(struct ktest *t)
 
 	if (!dma_zone(&before))
 		SKIP(t, "node 0 has no DMA zone of five pageblocks");
-	drain_all_pages();
+	pages_settle();
 	dma_zone(&before);
 	ASSERT_TRUE(t, type_mix_run(&mix, &r));
-	drain_all_pages();
+	pages_settle();
 	ASSERT_TRUE(t, dma_zone(&after));
 	EXPECT_EQ(t, after.free_pages, before.free_pages);
 	EXPECT(t, r.requests > 10000 && r.pages_that_stay > 100);

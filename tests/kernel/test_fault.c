@@ -162,19 +162,6 @@ static void tracing_with_less(struct ktest *t)
 	EXPECT(t, result.managed > 0);
 }
 
-static enum sweep_answer make_stress(void *arg)
-{
-	static const struct stress_plan plan = {
-		.seed = 1, .cpus = 1, .threads_per_cpu = 2, .operations = 10, .max_order = 3};
-	struct stress *s = stress_create(&plan);
-
-	(void)arg;
-	if (!s)
-		return SWEEP_FAILED;
-	stress_destroy(s);
-	return SWEEP_DONE;
-}
-
 /* No ring at all is no tracing; rings of before will do, and then only the thread is missing. */
 static void tracing_without_memory(struct ktest *t)
 {
@@ -191,11 +178,7 @@ static void tracing_without_memory(struct ktest *t)
 
 static void a_stress_without_tables(struct ktest *t)
 {
-	struct sweep_result result =
-		sweep(t, &(struct sweep){.what = "stress", .work = make_stress, .most = 200});
-
-	EXPECT(t, result.requests > 0);
-	EXPECT_EQ(t, result.failed, result.requests);
+	stress_case_without_memory(t, 1);
 }
 
 static enum sweep_answer type_alloc(void *arg)

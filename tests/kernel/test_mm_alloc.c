@@ -14,6 +14,7 @@
 #include <mm/numa.h>
 #include <mm/page_alloc.h>
 
+#include "../stress/pages_back.h"
 #include "held.h"
 
 struct free_picture {
@@ -27,7 +28,7 @@ static void take_picture(struct free_picture *picture)
 	int nid;
 
 	memset(picture, 0, sizeof(*picture));
-	drain_all_pages();
+	pages_settle();
 	for_each_node(nid) {
 		for (u32 type = 0; type < MAX_NR_ZONES; type++) {
 			zone_snapshot(nid, (enum zone_type)type, &z);
@@ -182,7 +183,7 @@ static void a_full_node_falls_back_to_the_nearest(struct ktest *t)
 	expect_all_back(t);
 }
 
-static u64 pages_before(int nid, u32 type)
+static u64 free_before(int nid, u32 type)
 {
 	u64 pages = 0;
 
@@ -210,10 +211,10 @@ static void expect_left(struct ktest *t, int nid, const char *who, bool atomic)
 			kept -= kept / 4;
 		}
 		kept += z.lowmem_reserve[ZONE_NORMAL];
-		EXPECT_MSG(t, z.free_pages == MIN(kept, pages_before(nid, type)),
+		EXPECT_MSG(t, z.free_pages == MIN(kept, free_before(nid, type)),
 			   "node %d %s after %s: %llu free, kept are %llu of %llu", nid, z.name,
 			   who, (unsigned long long)z.free_pages, (unsigned long long)kept,
-			   (unsigned long long)pages_before(nid, type));
+			   (unsigned long long)free_before(nid, type));
 	}
 }
 

@@ -9,12 +9,14 @@
 #include <base/format.h>
 #include <base/string.h>
 #include <kernel/test.h>
+#include <kernel/thread.h>
 #include <mm/check.h>
 #include <mm/memblock.h>
 #include <mm/numa.h>
 #include <x86/single_step.h>
 #include <x86/smp.h>
 
+#include "../stress/pages_back.h"
 #include "pcp_step.h"
 
 #define NEXT_WORD 5 /* of struct page: blocks that are put aside are chained by it */
@@ -179,6 +181,9 @@ static void run_once(struct ktest *t, const struct request *request, struct figu
 
 static void set_stage(struct ktest *t, unsigned int order)
 {
+	/* What caches do not need they would give back while the zone's pages are counted. */
+	threads_release_spares();
+	pages_settle();
 	memset(&stage, 0, sizeof(stage));
 	stage.nid = cpu_to_node(smp_processor_id());
 	stage.zone = first_zone[stage.nid];

@@ -7,11 +7,12 @@
  */
 #include <base/atomic.h>
 #include <kernel/thread.h>
-#include <mm/os_task.h>
 #include <x86/smp.h>
 #include <x86/trap.h>
 
 #include "../stress/stress.h"
+#include "crowd.h"
+#include "tick_hook.h"
 
 #define OPERATIONS       8000u /* in all */
 #define LEAST_OPERATIONS 120u  /* of a thread: each kind comes */
@@ -31,34 +32,22 @@ static void begin_ticks(struct stress *s)
 	tick_set_hook(hook);
 }
 
-static void nothing(void *arg)
-{
-	(void)arg;
-}
-
 static void end_ticks(struct stress *s)
 {
-	u32 cpu;
-
 	(void)s;
-	tick_set_hook(NULL);
-	for_each_online_cpu(cpu)
-		os_run_on_cpu(cpu, nothing, NULL);
+	tick_hook_end();
 }
 
 static struct stress_plan all_cpus(const struct ktest *t)
 {
-	struct stress_plan plan = {
-		.seed = t->seed, .max_order = 8, .settle = threads_release_spares};
-	u32 cpu;
+	struct crowd crowd = crowd_of_all_cpus(OPERATIONS, LEAST_OPERATIONS);
 
-	plan.threads_per_cpu = nr_cpus_online() <= 8 ? 2 : 1;
-
-	for_each_online_cpu(cpu)
-		plan.cpus |= (u64)1 << cpu;
-	plan.operations =
-		MAX(OPERATIONS / (nr_cpus_online() * plan.threads_per_cpu), LEAST_OPERATIONS);
-	return plan;
+	return (struct stress_plan){.seed = t->seed,
+				    .cpus = crowd.cpus,
+				    .threads_per_cpu = crowd.threads_per_cpu,
+				    .operations = crowd.operations,
+				    .max_order = 8,
+				    .settle = threads_release_spares};
 }
 
 static void every_page_comes_back(struct ktest *t)

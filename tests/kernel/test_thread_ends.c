@@ -12,6 +12,8 @@
 #include <x86/cpu_area.h>
 #include <x86/smp.h>
 
+#include "../stress/pages_back.h"
+
 static void nothing(void *arg)
 {
 	(void)arg;
@@ -67,7 +69,7 @@ static u64 free_pages_in_all(void)
 	u64 pages = 0;
 
 	threads_release_spares();
-	drain_all_pages();
+	pages_settle();
 	for (int nid = 0; nid < MAX_NUMNODES; nid++)
 		for (int type = 0; type < MAX_NR_ZONES; type++)
 			if (zone_snapshot(nid, (enum zone_type)type, &zone))

@@ -8,6 +8,7 @@
 #include <base/format.h>
 #include <mm/page_alloc.h>
 
+#include "pause.h"
 #include "stress_internal.h"
 
 #define MAX_SLEEP_NS   200000u
@@ -248,12 +249,6 @@ void stress_collect_all(struct actor *a, u32 cpu)
 		release(a, &block, STRESS_COLLECTED);
 }
 
-static bool never(void *arg)
-{
-	(void)arg;
-	return false;
-}
-
 /* Only one may: while they are closed nobody else sees them open. */
 static void close_for_a_while(struct worker *w)
 {
@@ -312,7 +307,7 @@ static void do_something_rare(struct worker *w, u32 kind)
 		a->count[STRESS_DRAINS]++;
 		break;
 	case 1:
-		os_wait(&s->gate, never, NULL, 1 + random_below(&a->random, MAX_SLEEP_NS));
+		pause_ns(1 + random_below(&a->random, MAX_SLEEP_NS));
 		a->count[STRESS_SLEEPS]++;
 		break;
 	case 2:

@@ -22,7 +22,6 @@
 
 #include "stress_internal.h"
 
-#define LIMIT_NS  120000000000ull /* for 64 CPUs on two of a busy host */
 #define IRQ_OWNER 0x1000u
 
 static const char *const count_names[NR_STRESS_COUNTS] = {
@@ -53,24 +52,14 @@ const char *stress_count_name(enum stress_count count)
 
 /* --- A thread ------------------------------------------------------------------------------- */
 
-static bool is_open(void *arg)
-{
-	return load_acquire(&((struct stress *)arg)->open);
-}
-
 static void work(void *arg)
 {
 	struct worker *w = arg;
 	struct stress *s = w->actor.stress;
 	bool harm = s->plan.fault_at > 0 && w->actor.id == 0;
 
-	/* Relaxed: counts heads. */
-	__atomic_fetch_add(&s->nr_ready, 1, __ATOMIC_RELAXED);
-	os_wake_all(&s->main_queue);
-	if (!os_wait(&s->gate, is_open, s, LIMIT_NS)) {
-		__atomic_fetch_add(&s->nr_late, 1, __ATOMIC_RELAXED);
+	if (!gate_pass(&s->gate))
 		return;
-	}
 	for (u32 i = 0; i < s->plan.operations; i++) {
 		if (harm && i >= s->plan.fault_at && w->actor.count[STRESS_FAULTS] == 0)
 			stress_do_harm(w);
@@ -136,8 +125,7 @@ struct stress *stress_create(const struct stress_plan *plan)
 	if (!s)
 		return NULL;
 	s->plan = *plan;
-	os_wait_queue_init(&s->gate, "stress");
-	os_wait_queue_init(&s->main_queue, "stress");
+	gate_init(&s->gate);
 	for (u32 cpu = 0; cpu < MAX_CPUS && complete; cpu++)
 		if (plan->cpus >> cpu & 1)
 			complete = add_cpu(s, cpu);
@@ -158,13 +146,6 @@ void stress_destroy(struct stress *s)
 	free_pages(s, STRESS_ORDER);
 }
 
-static bool all_ready(void *arg)
-{
-	const struct stress *s = arg;
-
-	return load_relaxed(&s->nr_ready) == s->nr_workers;
-}
-
 static bool start_all(struct stress *s)
 {
 	for (u32 i = 0; i < s->nr_workers; i++) {
@@ -174,7 +155,7 @@ static bool start_all(struct stress *s)
 		if (!w->thread)
 			return false;
 	}
-	return os_wait(&s->main_queue, all_ready, s, LIMIT_NS);
+	return gate_await(&s->gate, s->nr_workers);
 }
 
 bool stress_run(struct stress *s)
@@ -182,8 +163,7 @@ bool stress_run(struct stress *s)
 	bool complete = start_all(s);
 
 	store_release(&s->running, true);
-	store_release(&s->open, true);
-	os_wake_all(&s->gate);
+	gate_open(&s->gate);
 	for (u32 i = 0; i < s->nr_workers; i++)
 		if (s->worker[i]->thread)
 			os_thread_join(s->worker[i]->thread);
@@ -193,7 +173,7 @@ bool stress_run(struct stress *s)
 		complete &= os_run_on_cpu(s->cpu[i], stress_end_interrupts_here, s) == 0;
 	for (u32 i = 0; i < s->nr_cpus; i++)
 		stress_collect_all(&s->worker[0]->actor, s->cpu[i]);
-	return complete && s->nr_late == 0;
+	return complete && gate_nr_late(&s->gate) == 0;
 }
 
 u64 stress_counted(const struct stress *s, enum stress_count count)

@@ -80,5 +80,7 @@ void stress_case(struct ktest *t, const struct stress_plan *plan, void (*begin)(
 		 void (*end)(struct stress *s));
 /* The same with a planned fault, which the check must find. */
 void stress_case_fault(struct ktest *t, const struct stress_plan *plan);
+/* Each of the requests for its own tables failed in turn, for CPUs of the mask. */
+void stress_case_without_memory(struct ktest *t, u64 cpus);
 
 #endif

@@ -11,20 +11,16 @@
 #include <base/string.h>
 #include <kernel/lockcheck.h>
 #include <mm/check.h>
-#include <mm/inspect.h>
 #include <mm/page_alloc.h>
 
+#include "../sweep/sweep.h"
+#include "pages_back.h"
 #include "stress_internal.h"
 
 #define MAX_ROUNDS 8
 
-struct measure {
-	struct zone_snapshot zone[MAX_NUMNODES][MAX_NR_ZONES];
-	u64 events[NR_ZONE_EVENTS];
-	u64 contended; /* zone locks that were waited for */
-};
-
-static struct measure before, after;
+/* Zone locks that were waited for. */
+static u64 contended_before, contended_after;
 
 static u64 zone_locks_contended(void)
 {
@@ -34,58 +30,6 @@ static u64 zone_locks_contended(void)
 		if (strcmp(info.name, "zone") == 0)
 			return info.contended;
 	return 0;
-}
-
-static void measure(struct measure *m)
-{
-	memset(m, 0, sizeof(*m));
-	m->contended = zone_locks_contended();
-	for (int nid = 0; nid < MAX_NUMNODES; nid++) {
-		for (u32 type = 0; type < MAX_NR_ZONES; type++) {
-			struct zone_snapshot *z = &m->zone[nid][type];
-
-			if (!zone_snapshot(nid, (enum zone_type)type, z))
-				continue;
-			for (u32 e = 0; e < NR_ZONE_EVENTS; e++)
-				m->events[e] += z->events[e];
-		}
-	}
-}
-
-static u64 happened(enum zone_event event)
-{
-	return after.events[event] - before.events[event];
-}
-
-static void expect_counts_as_before(struct ktest *t)
-{
-	for (int nid = 0; nid < MAX_NUMNODES; nid++) {
-		for (u32 type = 0; type < MAX_NR_ZONES; type++) {
-			const struct zone_snapshot *b = &before.zone[nid][type];
-			const struct zone_snapshot *a = &after.zone[nid][type];
-			u64 is = a->free_pages + a->pcp_pages, was = b->free_pages + b->pcp_pages;
-
-			EXPECT_MSG(t, is == was, "node %d %s: %llu free pages before, %llu after",
-				   nid, b->name, (unsigned long long)was, (unsigned long long)is);
-		}
-	}
-}
-
-static void expect_blocks_as_before(struct ktest *t)
-{
-	for (int nid = 0; nid < MAX_NUMNODES; nid++) {
-		for (u32 type = 0; type < MAX_NR_ZONES; type++) {
-			const struct zone_snapshot *b = &before.zone[nid][type];
-			const struct zone_snapshot *a = &after.zone[nid][type];
-
-			for (u32 o = 0; o < NR_ORDERS; o++)
-				EXPECT_MSG(t, a->free_blocks[o] == b->free_blocks[o],
-					   "node %d %s: %llu free blocks of order %u before, %llu "
-					   "after",
-					   nid, b->name, (unsigned long long)b->free_blocks[o], o,
-					   (unsigned long long)a->free_blocks[o]);
-		}
-	}
 }
 
 static void expect_all_invariants(struct ktest *t)
@@ -105,14 +49,14 @@ static void expect_that_it_happened(struct ktest *t, const struct stress *s)
 
 	for (u32 i = 0; i < ARRAY_SIZE(all); i++)
 		EXPECT_MSG(t, stress_counted(s, all[i]) > 0, "no %s", stress_count_name(all[i]));
-	EXPECT(t, happened(PCP_REFILL) > 0);
-	EXPECT(t, happened(PCP_FLUSH) > 0);
-	EXPECT(t, happened(PCP_DRAINED) > 0);
-	EXPECT(t, happened(ZONE_SPLIT) > 0);
-	EXPECT(t, happened(CLAIM_CAPTURED_PAGES) > 0);
-	EXPECT_EQ(t, happened(CLAIM_BEGUN), stress_counted(s, STRESS_CLAIMS));
-	EXPECT_EQ(t, happened(CLAIM_COMPLETED), stress_counted(s, STRESS_GATHERED));
-	EXPECT(t, happened(ZONE_MERGE) > 0);
+	EXPECT(t, zone_events_between(PCP_REFILL) > 0);
+	EXPECT(t, zone_events_between(PCP_FLUSH) > 0);
+	EXPECT(t, zone_events_between(PCP_DRAINED) > 0);
+	EXPECT(t, zone_events_between(ZONE_SPLIT) > 0);
+	EXPECT(t, zone_events_between(CLAIM_CAPTURED_PAGES) > 0);
+	EXPECT_EQ(t, zone_events_between(CLAIM_BEGUN), stress_counted(s, STRESS_CLAIMS));
+	EXPECT_EQ(t, zone_events_between(CLAIM_COMPLETED), stress_counted(s, STRESS_GATHERED));
+	EXPECT(t, zone_events_between(ZONE_MERGE) > 0);
 	/* Each block was freed by somebody, once. */
 	EXPECT_EQ(t, stress_counted(s, STRESS_ALLOCS) + stress_counted(s, STRESS_IRQ_ALLOCS),
 		  stress_counted(s, STRESS_FREES) + stress_counted(s, STRESS_COLLECTED) +
@@ -134,8 +78,8 @@ static void note(struct ktest *t, const struct stress *s, u64 seed)
 		   (unsigned long long)stress_counted(s, STRESS_VERIFIED),
 		   (unsigned long long)stress_counted(s, STRESS_IRQS));
 	ktest_note(t, "zone locks waited for %llu times, lists found busy %llu times",
-		   (unsigned long long)(after.contended - before.contended),
-		   (unsigned long long)happened(PCP_BUSY));
+		   (unsigned long long)(contended_after - contended_before),
+		   (unsigned long long)zone_events_between(PCP_BUSY));
 }
 
 static void run_without_operations(struct ktest *t, const struct stress_plan *plan)
@@ -155,7 +99,7 @@ static void settle(const struct stress_plan *plan)
 {
 	if (plan->settle)
 		plan->settle();
-	drain_all_pages();
+	pages_settle();
 }
 
 /* NULL: it could not be done. */
@@ -170,7 +114,8 @@ static struct stress *run_measured(struct ktest *t, const struct stress_plan *pl
 	if (!EXPECT(t, s != NULL))
 		return NULL;
 	settle(plan);
-	measure(&before);
+	pages_before();
+	contended_before = zone_locks_contended();
 	if (begin)
 		begin(s);
 	complete = stress_run(s);
@@ -178,11 +123,12 @@ static struct stress *run_measured(struct ktest *t, const struct stress_plan *pl
 		end(s);
 	if (plan->settle)
 		plan->settle();
-	measure(&after);
+	pages_after();
+	contended_after = zone_locks_contended();
 	EXPECT(t, complete);
 	expect_counts_as_before(t);
 	settle(plan);
-	measure(&after);
+	pages_after();
 	expect_blocks_as_before(t);
 	expect_all_invariants(t);
 	note(t, s, plan->seed);
@@ -192,7 +138,7 @@ static struct stress *run_measured(struct ktest *t, const struct stress_plan *pl
 /* Did CPUs get into each other's way? */
 static bool met(void)
 {
-	return after.contended > before.contended || happened(PCP_BUSY) > 0;
+	return contended_after > contended_before || zone_events_between(PCP_BUSY) > 0;
 }
 
 /* On a host that runs one CPU at a time they may meet in the next run, or the one after it. */
@@ -229,4 +175,26 @@ void stress_case_fault(struct ktest *t, const struct stress_plan *plan)
 		   stress_first_finding(s));
 	ktest_note(t, "found: %s", stress_first_finding(s));
 	stress_destroy(s);
+}
+
+static enum sweep_answer make_tables(void *plan)
+{
+	struct stress *s = stress_create(plan);
+
+	if (!s)
+		return SWEEP_FAILED;
+	stress_destroy(s);
+	return SWEEP_DONE;
+}
+
+void stress_case_without_memory(struct ktest *t, u64 cpus)
+{
+	struct stress_plan plan = {
+		.seed = 1, .cpus = cpus, .threads_per_cpu = 2, .operations = 10, .max_order = 3};
+	struct sweep_result result = sweep(
+		t,
+		&(struct sweep){.what = "stress", .work = make_tables, .arg = &plan, .most = 200});
+
+	EXPECT(t, result.requests > 0);
+	EXPECT_EQ(t, result.failed, result.requests);
 }

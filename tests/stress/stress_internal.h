@@ -8,6 +8,7 @@
 #include <mm/page.h>
 
 #include "../../mm/claim.h"
+#include "gate.h"
 #include "stress.h"
 
 /* A block that somebody holds, and what was written into it. */
@@ -85,12 +86,8 @@ struct stress {
 	struct cpu_side *side[MAX_CPUS];
 	struct worker *worker[STRESS_MAX_THREADS];
 
-	struct os_wait_queue gate;       /* the threads wait for `open`, and sleep */
-	struct os_wait_queue main_queue; /* who started them waits until they are there */
-	u32 nr_ready;                    /* atomic */
-	u32 nr_late;                     /* atomic */
-	bool open;                       /* the threads may begin; release, acquire */
-	bool running;                    /* so may interrupts; release, acquire */
+	struct gate gate; /* behind it the threads begin */
+	bool running;     /* so may interrupts; release, acquire */
 
 	bool found; /* atomic: somebody writes `finding`, or has */
 	char finding[160];

@@ -9,8 +9,9 @@
 
 #include <mm/check.h>
 #include <mm/fault_inject.h>
-#include <mm/page_alloc.h>
 #include <mm/vmstat.h>
+
+#include "../stress/pages_back.h"
 
 static u64 pages_accounted(const struct sweep *s)
 {
@@ -18,7 +19,7 @@ static u64 pages_accounted(const struct sweep *s)
 
 	if (s->settle)
 		s->settle();
-	drain_all_pages();
+	pages_settle();
 	vm_totals(&totals);
 	return totals.free_pages + totals.pcp_pages + (s->kept ? s->kept() : 0);
 }

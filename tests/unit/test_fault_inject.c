@@ -13,6 +13,7 @@
 #include <mm/trace.h>
 #include <mm/vmstat.h>
 
+#include "../stress/pause.h"
 #include "../stress/stress.h"
 #include "../sweep/sweep.h"
 #include "mm/pcp.h"
@@ -270,22 +271,13 @@ static void ask_for_some(u32 nr)
 		__atomic_fetch_add(&nr_none, one_fails(GFP_KERNEL, nr % 3), __ATOMIC_RELAXED);
 }
 
-static bool never(void *arg)
-{
-	(void)arg;
-	return false;
-}
-
 static void ask_on(void *arg)
 {
-	struct os_wait_queue nobody;
-
 	(void)arg;
-	os_wait_queue_init(&nobody, "nobody");
 	/* Bounded by who closes and opens, whose rounds are. Acquire: with what they did. */
 	while (!load_acquire(&rules_rest) || !load_acquire(&tracer_rests)) {
 		ask_for_some(10);
-		os_wait(&nobody, never, NULL, 100000); /* the CPU is the other's for a moment */
+		pause_ns(100000); /* the CPU is the other's for a moment */
 	}
 }
 
@@ -411,27 +403,10 @@ static void a_sweep_finds_what_is_wrong(struct ktest *t)
 	EXPECT(t, hit_paths_are_open());
 }
 
-static enum sweep_answer make_stress(void *arg)
-{
-	static const struct stress_plan plan = {
-		.seed = 1, .cpus = 3, .threads_per_cpu = 2, .operations = 10, .max_order = 3};
-	struct stress *s = stress_create(&plan);
-
-	(void)arg;
-	if (!s)
-		return SWEEP_FAILED;
-	stress_destroy(s);
-	return SWEEP_DONE;
-}
-
 static void stress_tables_are_swept(struct ktest *t)
 {
-	struct sweep_result result;
-
 	host_machine_boot(&machine);
-	result = sweep(t, &(struct sweep){"stress", make_stress, NULL, .most = 200});
-	EXPECT(t, result.requests > 0);
-	EXPECT_EQ(t, result.failed, result.requests);
+	stress_case_without_memory(t, 3);
 }
 
 static const struct ktest_case cases[] = {
