@@ -11,6 +11,7 @@
 
 #include "buddy.h"
 #include "check_internal.h"
+#include "memmap.h"
 #include "pcp.h"
 #include "watermark.h"
 #include "zone.h"
@@ -326,6 +327,18 @@ static void conservation(struct check *c, struct zone *zone)
 			  zone->managed_pages);
 }
 
+/* The first of a block's other pages that is no TAIL of the zone; none: `pages`. Most of check's time is spent here. */
+static u64 first_stray(const struct page *block, u64 pages, const struct zone *zone)
+{
+	const u32 tail = PAGE_BLOCK(PAGE_TAIL, 0, (u32)zone->type, (u32)zone->nid);
+	u64 i = 1;
+
+	/* All but the order, at once. */
+	while (i < pages && (block[i].block & 0xffff00ffu) == tail)
+		i++;
+	return i;
+}
+
 /* The other pages of a block: TAIL, of the same zone. */
 static void block_tails(struct check *c, struct zone *zone)
 {
@@ -333,25 +346,67 @@ static void block_tails(struct check *c, struct zone *zone)
 	struct walk w = {0};
 
 	while (pfn < end) {
-		u64 pages;
+		u64 pages, stray;
 
 		if (!pfn_valid(pfn)) {
 			pfn += MAX_BLOCK_PAGES - pfn % MAX_BLOCK_PAGES;
 			continue;
 		}
 		pages = walk_step(c, zone, pfn, &w);
-		for (u64 i = 1; i < pages; i++) {
-			const struct page *tail = pfn_to_page(pfn + i);
-
-			if (tail->state != PAGE_TAIL || !page_is_of(tail, zone)) {
-				check_fail(c, "pfn 0x%llx, inside the block of 0x%llx, is %s",
-					   ULL(pfn + i), ULL(pfn),
-					   page_state_name((enum page_state)tail->state));
-				break;
-			}
-		}
+		stray = first_stray(pfn_to_page(pfn), pages, zone);
+		if (stray < pages)
+			check_fail(
+				c, "pfn 0x%llx, inside the block of 0x%llx, is %s",
+				ULL(pfn + stray), ULL(pfn),
+				page_state_name((enum page_state)pfn_to_page(pfn + stray)->state));
 		pfn += pages;
 	}
+}
+
+/* What frames of one unit and range must be. Their states are all that are not too small by `nr_states` or more. */
+struct placed {
+	u32 least; /* PAGE_BLOCK() with the first of the states */
+	u32 nr_states;
+};
+
+static struct placed placed_as(const struct memblock_range *range, pfn_t pfn)
+{
+	enum page_state first = range->reserved ? PAGE_RESERVED : PAGE_FREE;
+
+	return (struct placed){
+		.least = PAGE_BLOCK(first, 0, (u32)pfn_zone_type(pfn), (u32)range->nid),
+		.nr_states = range->reserved ? 1 : NR_PAGE_STATES - PAGE_FREE,
+	};
+}
+
+/* The first that is not; none: `pages`. Here and in first_stray() check's time goes, a comparison for each frame. */
+static u64 first_misplaced(const struct page *page, u64 pages, struct placed placed)
+{
+	u64 i = 0;
+
+	while (i < pages && (page[i].block & 0xffff00ffu) - placed.least < placed.nr_states)
+		i++;
+	return i;
+}
+
+/* Of these frames, which one unit holds: all of a unit has struct pages, or none of it. */
+static bool unit_placed(struct check *c, const struct memblock_range *range, pfn_t pfn, pfn_t end)
+{
+	const struct page *page;
+
+	c->report->items += end - pfn;
+	if (!pfn_valid(pfn)) {
+		check_fail(c, "pfn 0x%llx is RAM and has no struct page", ULL(pfn));
+		return false;
+	}
+	pfn += first_misplaced(pfn_to_page(pfn), end - pfn, placed_as(range, pfn));
+	if (pfn == end)
+		return true;
+	page = pfn_to_page(pfn);
+	check_fail(c, "pfn 0x%llx is %s, node %u zone %u; memblock: node %d, %s", ULL(pfn),
+		   page_state_name((enum page_state)page->state), page->nid, page->zone, range->nid,
+		   range->reserved ? memblock_owner_name(range->owner) : "free");
+	return false;
 }
 
 /* Node and zone of each frame of RAM are memblock's; it is no hole; the allocator's own are RAM. */
@@ -361,26 +416,12 @@ static void pages_placed(struct check *c)
 	phys_addr_t cursor = 0;
 
 	while (memblock_next(&cursor, &range)) {
-		for (pfn_t pfn = pfn_down(range.base); pfn < pfn_down(range.end); pfn++) {
-			const struct page *page = pfn_to_page(pfn);
+		pfn_t pfn = pfn_down(range.base), end = pfn_down(range.end), stop;
 
-			c->report->items++;
-			if (!pfn_valid(pfn)) {
-				check_fail(c, "pfn 0x%llx is RAM and has no struct page", ULL(pfn));
+		for (; pfn < end; pfn = stop) {
+			stop = MIN(end, ALIGN_DOWN(pfn, UNIT_PAGES) + UNIT_PAGES);
+			if (!unit_placed(c, &range, pfn, stop))
 				break;
-			}
-			if (page->nid != range.nid || page->zone != pfn_zone_type(pfn) ||
-			    page->state == PAGE_HOLE ||
-			    range.reserved != (page->state == PAGE_RESERVED)) {
-				check_fail(c,
-					   "pfn 0x%llx is %s, node %u zone %u; memblock: node "
-					   "%d, %s",
-					   ULL(pfn), page_state_name((enum page_state)page->state),
-					   page->nid, page->zone, range.nid,
-					   range.reserved ? memblock_owner_name(range.owner)
-							  : "free");
-				break;
-			}
 		}
 	}
 }

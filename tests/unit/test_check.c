@@ -187,6 +187,19 @@ static void page_1_wild_node(struct ktest *t)
 	expect_check_finds(t, "PAGE-2");
 }
 
+/* RAM that memblock has given to the allocator is neither reserved nor a hole. */
+static void page_1_of_nobody(struct ktest *t)
+{
+	struct page *page;
+
+	boot_zone(t);
+	page = alloc_pages_node(1, GFP_KERNEL, 3);
+	page[5].state = PAGE_RESERVED;
+	expect_check_finds(t, "PAGE-1");
+	page[5].state = PAGE_HOLE;
+	expect_check_finds(t, "PAGE-1");
+}
+
 static void page_2_wild_order(struct ktest *t)
 {
 	struct page *page;
@@ -429,6 +442,7 @@ static const struct ktest_case cases[] = {
 	KTEST(buddy_6),
 	KTEST(page_1),
 	KTEST(page_1_wild_node),
+	KTEST(page_1_of_nobody),
 	KTEST(page_2_wild_order),
 	KTEST(page_2),
 	KTEST(pcp_1),
