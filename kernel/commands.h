@@ -6,6 +6,7 @@
 #include <kernel/printk.h>
 #include <mm/gfp.h>
 #include <mm/inspect.h>
+#include <mm/lru.h>
 
 /*
  * What is wrong with a word of the command that is being run, with its place in the line. `word` is
@@ -50,6 +51,8 @@ int command_vmstat(int argc, char **argv);
 int command_numastat(int argc, char **argv);
 /* "hw_" before the names of events that Linux does not have. */
 const char *zone_event_prefix(enum zone_event event);
+/* The i-th figure of a node (NUMA_NO_NODE: of all) and its LRUs, by Linux's name; false past the end. */
+bool node_figure(int nid, const struct lru_snapshot *lru, u32 i, const char **name, u64 *value);
 /* Stacks of CPUs and of threads. */
 u64 kernel_stack_pages(void);
 

@@ -13,6 +13,7 @@
 #include <arch/page.h>
 #include <arch/spinlock.h>
 #include <base/list.h>
+#include <mm/lru.h>
 #include <mm/numa.h>
 
 enum debugger_constant {
@@ -27,6 +28,14 @@ enum debugger_constant {
 	DEBUGGER_LIST_POISON_NEXT = (u64)LIST_POISON_NEXT,
 	DEBUGGER_LIST_POISON_PREV = (u64)LIST_POISON_PREV,
 	DEBUGGER_SPINLOCK_NO_OWNER = SPINLOCK_NO_OWNER,
+	DEBUGGER_PAGE_MARK_LRU = PAGE_MARK_LRU,
+	/* page->lru_flags, by name. */
+	DEBUGGER_LRU_REFERENCED = LRU_REFERENCED,
+	DEBUGGER_LRU_DIRTY = LRU_DIRTY,
+	DEBUGGER_LRU_WRITEBACK = LRU_WRITEBACK,
+	DEBUGGER_LRU_RECLAIM = LRU_RECLAIM,
+	DEBUGGER_LRU_WORKINGSET = LRU_WORKINGSET,
+	DEBUGGER_LRU_UNEVICTABLE = LRU_UNEVICTABLE,
 	DEBUGGER_NUMA_NO_NODE = (u32)NUMA_NO_NODE, /* no type holds a negative one beside these */
 };
 

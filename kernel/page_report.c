@@ -19,6 +19,7 @@
 #include <kernel/parse.h>
 #include <kernel/screen.h>
 #include <mm/inspect.h>
+#include <mm/lru.h>
 #include <x86/paging.h>
 
 #include "commands.h"
@@ -84,6 +85,19 @@ static void say_free_list(const struct page_snapshot *page)
 	format_neighbour(next, sizeof(next), page->next_pfn);
 	format_neighbour(previous, sizeof(previous), page->prev_pfn);
 	say("free list", "of order %u; next %s, previous %s", page->order, next, previous);
+}
+
+/* Its list, and what only its owner and its users know. */
+static void say_lru(const struct page_snapshot *page)
+{
+	char flags[64];
+
+	if (page->lru == LRU_NONE)
+		return;
+	lru_flags_text(flags, sizeof(flags), page->lru_flags);
+	say("LRU", "%s, of the %s; %u references", lru_list_name(page->lru), page->lru_owner->name,
+	    page->lru_refs);
+	say("", "flags: %s", flags);
 }
 
 /* The words belong to whoever has the page; in a free head they are the list's. */
@@ -167,6 +181,7 @@ void page_report(pfn_t pfn, void (*to)(const char *line))
 		say("marks", "0x%02x", page.marks);
 	else
 		say("marks", "none");
+	say_lru(&page);
 	say_words(&page);
 	say_section(pfn);
 	say("direct map", "0x%llx", ULL(phys_to_virt(pfn_to_phys(pfn))));

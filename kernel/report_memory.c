@@ -150,10 +150,23 @@ static void print_counters(const struct zone_snapshot *zone)
 	}
 }
 
+/* Of the whole node, where its first zone with pages is printed. */
+static void print_node(int nid)
+{
+	struct lru_snapshot lru;
+	const char *name;
+	u64 value;
+
+	if (!lru_snapshot(nid, &lru))
+		return;
+	kprintf("  per-node stats\n");
+	for (u32 i = 0; node_figure(nid, &lru, i, &name, &value); i++)
+		print_counter("", name, value);
+}
+
 /* Nothing here raises marks for a while after fragmentation, or sets pages aside for one user: 0. */
 static void print_zone(const struct zone_snapshot *zone)
 {
-	kprintf("Node %d, zone %8s\n", zone->nid, zone->name);
 	kprintf("  pages free     %llu\n", (unsigned long long)zone->free_pages);
 	kprintf("        boost    0\n");
 	kprintf("        min      %llu\n", (unsigned long long)zone->watermark[WMARK_MIN]);
@@ -178,14 +191,20 @@ static void print_zone(const struct zone_snapshot *zone)
 
 int command_zoneinfo(int argc, char **argv)
 {
+	int nid = 0, seen_nid = NUMA_NO_NODE;
 	struct zone_snapshot zone;
-	int nid = 0;
 	u32 type = 0;
 
 	if (argc != 1)
 		return command_usage(argc, argv, 1);
-	while (next_zone(&nid, &type, &zone))
+	while (next_zone(&nid, &type, &zone)) {
+		kprintf("Node %d, zone %8s\n", zone.nid, zone.name);
+		if (zone.managed_pages && zone.nid != seen_nid) {
+			print_node(zone.nid);
+			seen_nid = zone.nid;
+		}
 		print_zone(&zone);
+	}
 	return 0;
 }
 
@@ -207,6 +226,11 @@ int command_meminfo(int argc, char **argv)
 	/* Linux leaves out what CPUs have for themselves; it is free all the same. */
 	print_total("MemFree:", totals.free_pages + totals.pcp_pages);
 	print_total("MemAvailable:", totals.available_pages);
+	print_total("Active(file):", totals.lru.pages[LRU_ACTIVE]);
+	print_total("Inactive(file):", totals.lru.pages[LRU_INACTIVE]);
+	print_total("Unevictable:", totals.lru.pages[LRU_PINNED]);
+	print_total("Dirty:", totals.lru.dirty_pages);
+	print_total("Writeback:", totals.lru.writeback_pages);
 	print_total("KernelStack:", kernel_stack_pages());
 	print_total("PageTables:", paging_table_pages());
 	print_total("Percpu:", memblock_reserved_pages(MEMBLOCK_PER_CPU));

@@ -54,15 +54,41 @@ u64 kernel_stack_pages(void)
 	return memblock_reserved_pages(MEMBLOCK_STACKS) + threads_stack_pages();
 }
 
+bool node_figure(int nid, const struct lru_snapshot *lru, u32 i, const char **name, u64 *value)
+{
+	const struct {
+		const char *name;
+		u64 value;
+	} figures[] = {
+		{"nr_inactive_file", lru->pages[LRU_INACTIVE]},
+		{"nr_active_file", lru->pages[LRU_ACTIVE]},
+		{"nr_unevictable", lru->pages[LRU_PINNED]},
+		{"nr_isolated_file", lru->pages[LRU_ISOLATED]},
+		{"nr_dirty", lru->dirty_pages},
+		{"nr_writeback", lru->writeback_pages},
+	};
+
+	(void)nid;
+	if (i >= ARRAY_SIZE(figures))
+		return false;
+	*name = figures[i].name;
+	*value = figures[i].value;
+	return true;
+}
+
 int command_vmstat(int argc, char **argv)
 {
 	struct vm_totals totals;
+	const char *name;
+	u64 value;
 
 	if (argc != 1)
 		return command_usage(argc, argv, 1);
 	vm_totals(&totals);
 	print_line("nr_free_pages", totals.free_pages);
 	print_events(&totals, true);
+	for (u32 i = 0; node_figure(NUMA_NO_NODE, &totals.lru, i, &name, &value); i++)
+		print_line(name, value);
 	/* In kB, in Linux as well. */
 	print_line("nr_kernel_stack", kernel_stack_pages() << (PAGE_SHIFT - 10));
 	print_line("pgalloc_dma", totals.alloc_pages[ZONE_DMA]);
@@ -70,10 +96,11 @@ int command_vmstat(int argc, char **argv)
 	print_line("pgalloc_normal", totals.alloc_pages[ZONE_NORMAL]);
 	print_items(VMSTAT_ALLOCSTALL_DMA, VMSTAT_ALLOCSTALL_NORMAL + 1);
 	print_line("pgfree", totals.events[ZONE_FREE_PAGES]);
+	print_items(VMSTAT_ALLOCSTALL_NORMAL + 1, VMSTAT_FIRST_OWN);
 	print_line("hw_pcp_pages", totals.pcp_pages);
 	print_line("hw_captured_pages", totals.captured_pages);
 	print_events(&totals, false);
-	print_items(VMSTAT_ALLOCSTALL_NORMAL + 1, NR_VMSTAT_ITEMS);
+	print_items(VMSTAT_FIRST_OWN, NR_VMSTAT_ITEMS);
 	return 0;
 }
 

@@ -236,6 +236,9 @@ static const struct invariant *invariant_at(u32 i)
 	if (i < nr_claim_invariants)
 		return &claim_invariants[i];
 	i -= nr_claim_invariants;
+	if (i < nr_lru_invariants)
+		return &lru_invariants[i];
+	i -= nr_lru_invariants;
 	return i < nr_trace_invariants ? &trace_invariants[i] : NULL;
 }
 

@@ -57,6 +57,12 @@ extern const struct invariant type_invariants[];
 extern const u32 nr_type_invariants;
 extern const struct invariant claim_invariants[];
 extern const u32 nr_claim_invariants;
+extern const struct invariant lru_invariants[];
+extern const u32 nr_lru_invariants;
+extern const struct invariant pressure_invariants[];
+extern const u32 nr_pressure_invariants;
+extern const struct invariant reclaim_invariants[];
+extern const u32 nr_reclaim_invariants;
 extern const struct invariant trace_invariants[];
 extern const u32 nr_trace_invariants;
 

@@ -12,15 +12,18 @@
  * That is address order, so it answers for a part of a zone as well as for all of it; the free
  * lists could only answer for all.
  *
- * Lock: the zone's, for one unit at a time, so it is held for MAX_BLOCK_PAGES steps at most. A
- * picture of more than one unit is therefore one of several moments. Nothing here changes anything,
- * and broken struct pages are reported as what they say, not followed.
+ * Lock: the zone's, for one unit at a time, so it is held for MAX_BLOCK_PAGES steps at most; for one
+ * frame its node's LRU lock after it. A picture of more than one unit, or of a page and its LRU, is
+ * therefore one of several moments. Nothing here changes anything, and broken struct pages are reported
+ * as what they say, not followed.
  */
 #include <mm/inspect.h>
 
+#include <base/format.h>
 #include <base/string.h>
 #include <mm/memblock.h>
 
+#include "lru.h"
 #include "zone.h"
 
 /* --- Blocks -------------------------------------------------------------------------------- */
@@ -84,6 +87,49 @@ static void copy_block_locked(const struct zone *zone, struct page_snapshot *out
 
 /* --- One frame ----------------------------------------------------------------------------- */
 
+/*
+ * Under the LRU lock the mark says whether there is anything to copy, and that the owner is one. Where the page
+ * goes afterwards is not this picture's.
+ */
+static void copy_lru(const struct page *page, struct page_snapshot *out)
+{
+	struct lru_node *lru = page_lru_node(page);
+	unsigned long flags = spin_lock_irqsave(&lru->lock);
+
+	/* Relaxed: of a page that is on no LRU its holder's. */
+	if (PAGE_HEAD_MARKS(load_relaxed(&page->head)) & PAGE_MARK_LRU) {
+		out->lru = (enum lru_list)page->lru;
+		out->lru_refs = page_ref_count(page);
+		out->lru_flags = load_relaxed(&page->lru_flags); /* relaxed: a figure */
+		out->lru_owner = page->lru_owner;
+	}
+	spin_unlock_irqrestore(&lru->lock, flags);
+}
+
+void lru_flags_text(char *buf, size_t size, u32 flags)
+{
+	static const struct {
+		u32 flag;
+		const char *name;
+	} names[] = {
+		{LRU_REFERENCED, "referenced"},   {LRU_DIRTY, "dirty"},
+		{LRU_WRITEBACK, "writeback"},     {LRU_RECLAIM, "reclaim"},
+		{LRU_WORKINGSET, "workingset"},   {LRU_UNEVICTABLE, "unevictable"},
+		{LRU_FROM_ACTIVE, "from active"},
+	};
+	size_t len = 0;
+
+	snprintf(buf, size, "none");
+	for (u32 i = 0; i < ARRAY_SIZE(names) && len < size; i++) {
+		if (flags & names[i].flag)
+			len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? " " : "",
+						names[i].name);
+		flags &= ~names[i].flag;
+	}
+	if (flags && len < size)
+		snprintf(buf + len, size - len, "%s0x%x", len ? " " : "", flags);
+}
+
 bool page_snapshot(pfn_t pfn, struct page_snapshot *out)
 {
 	phys_addr_t cursor = pfn_to_phys(pfn);
@@ -117,6 +163,7 @@ bool page_snapshot(pfn_t pfn, struct page_snapshot *out)
 		out->arm_words[i] = load_relaxed(&page->arm_words[i]);
 	copy_block_locked(zone, out);
 	spin_unlock_irqrestore(&zone->lock, flags);
+	copy_lru(page, out);
 	return true;
 }
 

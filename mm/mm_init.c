@@ -2,6 +2,7 @@
  * Bringing the memory manager up, in the one order that works.
  *
  *	1  zones_init()         every node's data, in its own memory; the spans of its zones
+ *	   lrus_init()          and their empty LRU lists; nobody reclaims yet
  *	   pcps_init()          each CPU's page lists, on its node; they stay closed
  *	2  memmap_init()        struct page for every frame
  *	   block_types_init()   a type for every 2 MiB
@@ -69,6 +70,15 @@ static void set_memory_mask(void)
 	numa_set_memory_mask(mask);
 }
 
+static void lrus_init(void)
+{
+	int nid;
+
+	for_each_node(nid) {
+		lru_node_init(&NODE_DATA(nid)->lru);
+	}
+}
+
 void mm_init(const struct mm_options *options)
 {
 	u64 pages;
@@ -77,6 +87,7 @@ void mm_init(const struct mm_options *options)
 		os_panic("mm: the machine has no memory");
 
 	zones_init();
+	lrus_init();
 	pcps_init();
 	memmap_init();
 	block_types_init(!options->one_block_type);

@@ -12,12 +12,19 @@
  *	    |  closed, in use, or a large block
  *	    v
  *	the zone    its claims (mm/claim.c), else its buddy lists
+ *	    ^
+ *	    |
+ *	page_free_to_zone(page)     reclaim's: whoever waits for the mark sees the page at once
  *
- * Everything a caller can get wrong is caught before anything is changed, and named.
+ * Everything a caller can get wrong is caught before anything is changed, and named. A page with PAGE_MARK_LRU
+ * is not its holder's to free: others may have references. The marks are part of `head`, so that such a
+ * page leaves the hit path at no cost, and ends in the report below.
  *
  * Lock: one zone's, with interrupts off; before it, this CPU's ownership of its own lists (mm/pcp.c).
  * Nothing is printed under either.
  */
+#include "page_free.h"
+
 #include <mm/memblock.h>
 #include <mm/os.h>
 #include <mm/page_alloc.h>
@@ -27,7 +34,9 @@
 #include "claim.h"
 #include "memmap.h"
 #include "pcp.h"
-#include "zone.h"
+
+/* Whose pages are not their holder's to free. */
+#define MARKS_NOT_TO_FREE PAGE_MARK_LRU
 
 /* --- What the caller got wrong -------------------------------------------------------------- */
 
@@ -78,6 +87,10 @@ static __noinline _Noreturn void report_bad_free(const struct page *page, unsign
 			 "%u; freed with order %u by %s",
 			 pfn, page->nid, zone_type_name(page->zone), page->order, order, caller);
 	case PAGE_ALLOCATED:
+		if (page->marks & PAGE_MARK_LRU)
+			os_panic("page on an LRU: put_page() frees it: pfn 0x%llx (node %u, zone "
+				 "%s); freed with order %u by %s",
+				 pfn, page->nid, zone_type_name(page->zone), order, caller);
 		os_panic("wrong order: pfn 0x%llx (node %u, zone %s) was allocated with order %u, "
 			 "freed with order %u by %s",
 			 pfn, page->nid, zone_type_name(page->zone), page->order, order, caller);
@@ -141,7 +154,8 @@ static __noinline void trace_free(const struct page *page, unsigned int order, u
 /* Whatever it was to its holder, it is a page like others now. Only if what the caller says is right. */
 static void page_prepare_free(struct page *page, unsigned int order)
 {
-	if (unlikely(page->marks) && page->state == PAGE_ALLOCATED && page->order == order)
+	if (unlikely(page->marks) && page->state == PAGE_ALLOCATED && page->order == order &&
+	    !(page->marks & MARKS_NOT_TO_FREE))
 		/* Relaxed: as page_set_mark(). */
 		store_relaxed(&page->head, PAGE_HEAD(PAGE_ALLOCATED, order));
 }
@@ -181,6 +195,15 @@ static __noinline void free_block(struct page *page, unsigned int order, uintptr
 		return;
 	if (unlikely(!give_to_zone(zone, page, order)))
 		report_bad_free(page, order, call_site);
+}
+
+void page_free_to_zone(struct page *page)
+{
+	page_prepare_free(page, 0);
+	if (unlikely(load_relaxed(&trace_enabled)))
+		trace_free(page, 0, os_call_site());
+	if (unlikely(!give_to_zone(page_zone(page), page, 0)))
+		report_bad_free(page, 0, os_call_site());
 }
 
 /* The hit path back. False decides nothing, either. */

@@ -31,6 +31,12 @@ static const char *const names[] = {
 	[VMSTAT_ALLOCSTALL_DMA] = "allocstall_dma",
 	[VMSTAT_ALLOCSTALL_DMA32] = "allocstall_dma32",
 	[VMSTAT_ALLOCSTALL_NORMAL] = "allocstall_normal",
+	[VMSTAT_PGACTIVATE] = "pgactivate",
+	[VMSTAT_PGDEACTIVATE] = "pgdeactivate",
+	[VMSTAT_PGROTATED] = "pgrotated",
+	[VMSTAT_WORKINGSET_REFAULT] = "workingset_refault",
+	[VMSTAT_WORKINGSET_ACTIVATE] = "workingset_activate",
+	[VMSTAT_PGSKIP] = "hw_pgskip",
 	[VMSTAT_ALLOC_WAKE_KSWAPD] = "hw_alloc_wake_kswapd",
 	[VMSTAT_ALLOC_MIN] = "hw_alloc_min",
 	[VMSTAT_ALLOC_NO_MARKS] = "hw_alloc_no_marks",
@@ -101,10 +107,28 @@ static void add_zone(struct vm_totals *out, const struct zone_snapshot *zone)
 		out->events[event] += zone->events[event];
 }
 
-/* Available as Linux counts it: free pages less what all zones keep. What can be reclaimed will join. */
+static void add_lru(struct lru_snapshot *sum, int nid)
+{
+	struct lru_snapshot lru;
+
+	if (!lru_snapshot(nid, &lru))
+		return;
+	for (u32 list = 0; list < NR_LRU_LISTS; list++)
+		sum->pages[list] += lru.pages[list];
+	for (u32 type = 0; type < MAX_NR_ZONES; type++)
+		sum->zone_pages[type] += lru.zone_pages[type];
+	sum->dirty_pages += lru.dirty_pages;
+	sum->writeback_pages += lru.writeback_pages;
+	sum->age += lru.age;
+}
+
+/*
+ * Available as Linux counts it: free pages less what all zones keep, and what can be reclaimed, less half of it
+ * or the low marks, whichever is less: so much is better left where it is.
+ */
 void vm_totals(struct vm_totals *out)
 {
-	u64 kept = 0, free;
+	u64 kept = 0, low = 0, free, reclaimable;
 	int nid;
 
 	memset(out, 0, sizeof(*out));
@@ -116,8 +140,12 @@ void vm_totals(struct vm_totals *out)
 				continue;
 			add_zone(out, &zone);
 			kept += kept_pages(&zone);
+			low += zone.watermark[WMARK_LOW];
 		}
+		add_lru(&out->lru, nid);
 	}
 	free = out->free_pages + out->pcp_pages;
+	reclaimable = out->lru.pages[LRU_INACTIVE] + out->lru.pages[LRU_ACTIVE];
 	out->available_pages = free > kept ? free - kept : 0;
+	out->available_pages += reclaimable - MIN(reclaimable / 2, low);
 }

@@ -14,6 +14,8 @@
 #include <mm/numa.h>
 #include <mm/page.h>
 
+#include "lru.h"
+
 /* First frame that is beyond the reach of a DMA / DMA32 request. */
 #define ZONE_DMA_END_PFN   (MiB(16) >> PAGE_SHIFT)
 #define ZONE_DMA32_END_PFN (GiB(4) >> PAGE_SHIFT)
@@ -129,6 +131,7 @@ struct pglist_data {
 	int nid;
 	struct zone zones[MAX_NR_ZONES];
 	struct zonelist zonelist[NR_ZONELISTS];
+	struct lru_node lru;
 };
 
 extern struct pglist_data *node_data[MAX_NUMNODES];

@@ -5,6 +5,7 @@
 #ifndef MM_INSPECT_H
 #define MM_INSPECT_H
 
+#include <mm/lru.h>
 #include <mm/numa.h>
 #include <mm/page.h>
 
@@ -112,6 +113,10 @@ struct page_snapshot {
 	u32 order;
 	pfn_t next_pfn, prev_pfn; /* on the free list; NO_PFN: that is the list itself */
 	u64 arm_words[7];         /* of the frame's own struct page, as they are */
+	/* A page of an LRU: <mm/lru.h>. LRU_NONE: it is none, and the rest is 0. */
+	enum lru_list lru;
+	u32 lru_refs, lru_flags;
+	const struct lru_owner *lru_owner;
 };
 /* False: there is no struct page for this frame. */
 bool page_snapshot(pfn_t pfn, struct page_snapshot *out);
@@ -128,6 +133,7 @@ struct memory_piece {
 	 * TAIL: in no block at all, which breaks PAGE-3.
 	 */
 	u64 pages[NR_PAGE_STATES];
+	u64 slab_pages; /* of the ALLOCATED ones: of the slab layer's, large blocks included */
 };
 /*
  * The first piece of RAM in [*cursor, end), cut to that range and to a 4 MiB unit; moves *cursor to

@@ -17,6 +17,7 @@
 #define NR_ORDERS       (MAX_ORDER + 1)
 #define MAX_BLOCK_PAGES ((u64)1 << MAX_ORDER)
 
+struct lru_owner;
 enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, MAX_NR_ZONES };
 
 /*
@@ -89,7 +90,7 @@ struct page {
 			u8 list;           /* ALLOCATED, PCP: PAGE_LIST(), for whom it was taken */
 			u8 pageblock_type; /* enum block_type; under the zone's lock */
 			u8 pageblock_shared; /* has RAM of two nodes; constant after boot */
-			u8 unused;
+			u8 lru; /* enum lru_list: <mm/lru.h>; under its node's LRU lock */
 		};
 		struct {
 			u16 head;  /* state, order and marks at once: PAGE_HEAD() */
@@ -103,6 +104,16 @@ struct page {
 			struct page *pcp_next;      /* PCP: the one below it on the stack */
 			struct list_head pcp_stack; /* of the top of a cold stack */
 		};
+		struct { /* ALLOCATED with PAGE_MARK_LRU: <mm/lru.h> */
+			struct list_head
+				lru_link; /* under its node's LRU lock, or the isolator's */
+			const struct lru_owner *lru_owner; /* constant while it is on an LRU */
+			u32 lru_refs;                      /* atomic */
+			u32 lru_flags;                     /* atomic: LRU_* */
+			/* The owner's, for its index. */
+			struct page *owner_next;
+			u64 owner_key, owner_value;
+		};
 		u64 arm_words[7];
 	};
 };
@@ -111,7 +122,9 @@ _Static_assert(sizeof(struct page) == 64, "the memory map is one cache line a fr
 
 /* Taken below the marks of its own request: it is for freeing memory, and for nobody else. */
 #define PAGE_MARK_RESERVE 1u
-#define PAGE_MARKS_SHIFT  12 /* in `head` */
+/* An owner's, and reclaimable: freed by put_page() alone, and never by a hit path. */
+#define PAGE_MARK_LRU    8u
+#define PAGE_MARKS_SHIFT 12 /* in `head` */
 
 static inline bool page_is_reserve(const struct page *page)
 {
@@ -122,6 +135,11 @@ static inline bool page_is_reserve(const struct page *page)
 static inline void page_set_mark(struct page *page, u32 mark)
 {
 	store_relaxed(&page->head, (u16)(page->head | mark << PAGE_MARKS_SHIFT));
+}
+
+static inline void page_clear_mark(struct page *page, u32 mark)
+{
+	store_relaxed(&page->head, (u16)(page->head & ~(mark << PAGE_MARKS_SHIFT)));
 }
 
 static inline bool page_state_is_head(u8 state)

@@ -9,12 +9,19 @@
 #define MM_VMSTAT_H
 
 #include <mm/inspect.h>
+#include <mm/lru.h>
 
 /* Linux's first, by its names; then our own, whose names begin with hw_. */
 enum vmstat_item {
 	VMSTAT_ALLOCSTALL_DMA,   /* rounds of direct reclaim, for requests of that class: one for */
 	VMSTAT_ALLOCSTALL_DMA32, /* each zone type, in order */
-	VMSTAT_ALLOCSTALL_NORMAL, /**/
+	VMSTAT_ALLOCSTALL_NORMAL,   /**/
+	VMSTAT_PGACTIVATE,          /* pages of LRUs: to the active list, from the inactive one */
+	VMSTAT_PGDEACTIVATE,        /* back */
+	VMSTAT_PGROTATED,           /* written, as reclaim wanted: to the inactive tail */
+	VMSTAT_WORKINGSET_REFAULT,  /* pages that came back after they had been evicted */
+	VMSTAT_WORKINGSET_ACTIVATE, /* of them so soon that they were activated at once */
+	VMSTAT_PGSKIP,              /* pages that reclaim stepped over: above the request's class */
 	VMSTAT_ALLOC_WAKE_KSWAPD, /* the other steps of the slow path, as begun: see mm/alloc_slow.c */
 	VMSTAT_ALLOC_MIN,         /**/
 	VMSTAT_ALLOC_NO_MARKS,    /**/
@@ -28,6 +35,8 @@ enum vmstat_item {
 	VMSTAT_FAULT_INJECTED,   /* requests that a rule made fail: not counted as given up */
 	NR_VMSTAT_ITEMS
 };
+/* From here on our own. */
+#define VMSTAT_FIRST_OWN VMSTAT_PGSKIP
 
 static inline enum vmstat_item vmstat_allocstall(enum zone_type request_class)
 {
@@ -59,7 +68,8 @@ struct vm_totals {
 	u64 free_pages;      /* in zones: as Linux counts them, without those that CPUs have */
 	u64 pcp_pages;       /* on CPUs' own lists */
 	u64 captured_pages;  /* claimed */
-	u64 available_pages; /* what requests could have before marks and reserves stop them */
+	u64 available_pages; /* what requests could have, with reclaim, before marks stop them */
+	struct lru_snapshot lru;       /* the sums over all nodes */
 	u64 alloc_pages[MAX_NR_ZONES]; /* handed out since boot, by the zone they came from */
 	u64 events[NR_ZONE_EVENTS];
 };

@@ -273,6 +273,17 @@ static void free_wrong_order(void *arg)
 	__free_pages(alloc_pages(GFP_KERNEL, 2), 1);
 }
 
+static void free_lru_page(void *arg)
+{
+	struct page *page;
+
+	(void)arg;
+	host_machine_boot(&two_nodes);
+	page = alloc_pages(GFP_KERNEL, 0);
+	page_set_mark(page, PAGE_MARK_LRU);
+	__free_pages(page, 0);
+}
+
 static void free_inside(void *arg)
 {
 	(void)arg;
@@ -342,6 +353,7 @@ static void misuse_is_named(struct ktest *t)
 	expect_panic(t, free_twice, NULL, "double free: pfn 0x");
 	expect_panic(t, free_twice_merged, NULL, "is inside a free block (head pfn");
 	expect_panic(t, free_wrong_order, NULL, "was allocated with order 2, freed with order 1");
+	expect_panic(t, free_lru_page, NULL, "page on an LRU: put_page() frees it: pfn 0x");
 	expect_panic(t, free_inside, NULL, "free of a page inside a block");
 	expect_panic(t, free_reserved, NULL,
 		     "free of a reserved page: pfn 0x0 (node 0) belongs to: first page");
