@@ -36,6 +36,7 @@ static const char *const names[] = {
 	[VMSTAT_PGROTATED] = "pgrotated",
 	[VMSTAT_WORKINGSET_REFAULT] = "workingset_refault",
 	[VMSTAT_WORKINGSET_ACTIVATE] = "workingset_activate",
+	[VMSTAT_SLABS_SCANNED] = "slabs_scanned",
 	[VMSTAT_PGSKIP] = "hw_pgskip",
 	[VMSTAT_ALLOC_WAKE_KSWAPD] = "hw_alloc_wake_kswapd",
 	[VMSTAT_ALLOC_MIN] = "hw_alloc_min",

@@ -18,9 +18,14 @@ extern struct vmstat_counters vmstat_counters[MAX_CPUS];
  * Any context. Atomic, since an interrupt may come in the middle of it, or the thread move to another
  * CPU before it: then it counts on the CPU that it was on. Relaxed: a figure, it orders nothing.
  */
+static inline void vmstat_count_many(enum vmstat_item item, u64 n)
+{
+	__atomic_fetch_add(&vmstat_counters[smp_processor_id()].count[item], n, __ATOMIC_RELAXED);
+}
+
 static inline void vmstat_count(enum vmstat_item item)
 {
-	__atomic_fetch_add(&vmstat_counters[smp_processor_id()].count[item], 1, __ATOMIC_RELAXED);
+	vmstat_count_many(item, 1);
 }
 
 #endif

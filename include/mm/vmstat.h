@@ -21,6 +21,7 @@ enum vmstat_item {
 	VMSTAT_PGROTATED,           /* written, as reclaim wanted: to the inactive tail */
 	VMSTAT_WORKINGSET_REFAULT,  /* pages that came back after they had been evicted */
 	VMSTAT_WORKINGSET_ACTIVATE, /* of them so soon that they were activated at once */
+	VMSTAT_SLABS_SCANNED,       /* objects that shrinkers were asked to free */
 	VMSTAT_PGSKIP,              /* pages that reclaim stepped over: above the request's class */
 	VMSTAT_ALLOC_WAKE_KSWAPD, /* the other steps of the slow path, as begun: see mm/alloc_slow.c */
 	VMSTAT_ALLOC_MIN,         /**/
