@@ -76,6 +76,7 @@ static void lrus_init(void)
 
 	for_each_node(nid) {
 		lru_node_init(&NODE_DATA(nid)->lru);
+		reclaim_node_init(&NODE_DATA(nid)->reclaim);
 	}
 }
 

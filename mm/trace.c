@@ -56,6 +56,8 @@ static const char *const event_names[NR_TRACE_EVENTS] = {
 	[TRACE_SCHED_SWITCH] = "sched_switch",
 	[TRACE_SCHED_WAKE] = "sched_wake",
 	[TRACE_FAULT_INJECTED] = "fault_injected",
+	[TRACE_RECLAIM_BEGIN] = "reclaim_begin",
+	[TRACE_RECLAIM_END] = "reclaim_end",
 	[TRACE_LOST] = "lost",
 };
 

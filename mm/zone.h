@@ -15,6 +15,7 @@
 #include <mm/page.h>
 
 #include "lru.h"
+#include "reclaim.h"
 
 /* First frame that is beyond the reach of a DMA / DMA32 request. */
 #define ZONE_DMA_END_PFN   (MiB(16) >> PAGE_SHIFT)
@@ -85,6 +86,9 @@ struct zone {
 	u64 watermark[NR_WMARK];          /* pages */
 	u64 lowmem_reserve[MAX_NR_ZONES]; /* pages, by the class of the request */
 
+	/* Where targeted reclaim looks next: a hint, written by any of its users (mm/target.c). */
+	pfn_t target_cursor_pfn;
+
 	/* Guarded by lock; nr_free_pages and free[].orders may be read without it as a hint. */
 	struct spinlock lock;
 	u64 nr_free_pages;
@@ -132,6 +136,7 @@ struct pglist_data {
 	struct zone zones[MAX_NR_ZONES];
 	struct zonelist zonelist[NR_ZONELISTS];
 	struct lru_node lru;
+	struct reclaim_node reclaim;
 };
 
 extern struct pglist_data *node_data[MAX_NUMNODES];

@@ -21,8 +21,14 @@ enum vmstat_item {
 	VMSTAT_PGROTATED,           /* written, as reclaim wanted: to the inactive tail */
 	VMSTAT_WORKINGSET_REFAULT,  /* pages that came back after they had been evicted */
 	VMSTAT_WORKINGSET_ACTIVATE, /* of them so soon that they were activated at once */
-	VMSTAT_SLABS_SCANNED,       /* objects that shrinkers were asked to free */
-	VMSTAT_PGSKIP,              /* pages that reclaim stepped over: above the request's class */
+	VMSTAT_PGREFILL, /* pages of active lists looked at, since the inactive one is short */
+	VMSTAT_PGSTEAL_KSWAPD,    /* pages freed by reclaim, by who did it */
+	VMSTAT_PGSTEAL_DIRECT,    /**/
+	VMSTAT_PGSCAN_KSWAPD,     /* of so many that their owners were asked for */
+	VMSTAT_PGSCAN_DIRECT,     /**/
+	VMSTAT_VMSCAN_WRITE,      /* writes begun by reclaim */
+	VMSTAT_SLABS_SCANNED,     /* objects that shrinkers were asked to free */
+	VMSTAT_PGSKIP,            /* pages that reclaim stepped over: above the request's class */
 	VMSTAT_ALLOC_WAKE_KSWAPD, /* the other steps of the slow path, as begun: see mm/alloc_slow.c */
 	VMSTAT_ALLOC_MIN,         /**/
 	VMSTAT_ALLOC_NO_MARKS,    /**/
