@@ -188,6 +188,8 @@ void reclaim_pages(struct list_head *pages, const struct reclaim_request *reques
 	if (nid == NUMA_NO_NODE)
 		return;
 	count_batch(nid, request->who, &batch, progress);
+	if (request->who == RECLAIM_DIRECT && batch.freed)
+		kswapd_has_hope(nid);
 }
 
 /* --- A node's lists --------------------------------------------------------------------------------- */

@@ -41,6 +41,7 @@ static const char *const names[] = {
 	[VMSTAT_PGSTEAL_DIRECT] = "pgsteal_direct",
 	[VMSTAT_PGSCAN_KSWAPD] = "pgscan_kswapd",
 	[VMSTAT_PGSCAN_DIRECT] = "pgscan_direct",
+	[VMSTAT_PAGEOUTRUN] = "pageoutrun",
 	[VMSTAT_VMSCAN_WRITE] = "nr_vmscan_write",
 	[VMSTAT_SLABS_SCANNED] = "slabs_scanned",
 	[VMSTAT_PGSKIP] = "hw_pgskip",

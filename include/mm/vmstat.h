@@ -26,6 +26,7 @@ enum vmstat_item {
 	VMSTAT_PGSTEAL_DIRECT,    /**/
 	VMSTAT_PGSCAN_KSWAPD,     /* of so many that their owners were asked for */
 	VMSTAT_PGSCAN_DIRECT,     /**/
+	VMSTAT_PAGEOUTRUN,        /* times that a kswapd was woken */
 	VMSTAT_VMSCAN_WRITE,      /* writes begun by reclaim */
 	VMSTAT_SLABS_SCANNED,     /* objects that shrinkers were asked to free */
 	VMSTAT_PGSKIP,            /* pages that reclaim stepped over: above the request's class */
