@@ -57,6 +57,10 @@
 #include "watermark.h"
 #include "zone.h"
 
+/* By age, for one costly request: as many pages as MAX_RECLAIM_ROUNDS (mm/alloc_retry.c) of a batch. */
+#define MAX_AGE_PASSES 16
+#define AGE_PASS_PAGES (8 * RECLAIM_BATCH_PAGES)
+
 void reclaim_node_init(struct reclaim_node *reclaim)
 {
 	os_wait_queue_init(&reclaim->kswapd, "kswapd");
@@ -354,6 +358,29 @@ static void reclaim_by_age(const struct reclaim_request *request, struct reclaim
 }
 
 /*
+ * By age only what the marks want besides the block. Not what was freed says whether that is reached, but the zones: the
+ * oldest pages may all be of another. What single pages may have in all their rounds is the most here, too.
+ */
+static void reclaim_costly(const struct reclaim_request *request, struct reclaim_progress *progress)
+{
+	struct reclaim_request by_age = *request;
+	u64 before;
+
+	for (u32 pass = 0; pass < MAX_AGE_PASSES; pass++) {
+		u64 missing = pages_missing_for_block(request);
+
+		if (missing == 0)
+			break;
+		before = progress->reclaimed;
+		by_age.nr_to_reclaim = before + MIN(missing, (u64)AGE_PASS_PAGES);
+		reclaim_by_age(&by_age, progress);
+		if (progress->reclaimed == before)
+			break;
+	}
+	progress->reclaimed += reclaim_block(request);
+}
+
+/*
  * Objects count, though a cache may free them for ever, and not a page with them: the slow path ends after
  * MAX_RECLAIM_ROUNDS, whatever this says. That they were freed is all that can be known here of
  * pages that another request has taken at once.
@@ -366,7 +393,10 @@ u64 direct_reclaim(const struct reclaim_request *request, bool *passed_by)
 	trace(TRACE_RECLAIM_BEGIN, .nid = (u16)request->permit->preferred_nid,
 	      .order = (u8)request->order, .zone = (u8)request->request_class,
 	      .arg = request->nr_to_reclaim);
-	reclaim_by_age(request, &progress);
+	if (request->order > PAGE_ALLOC_COSTLY_ORDER)
+		reclaim_costly(request, &progress);
+	else
+		reclaim_by_age(request, &progress);
 	trace(TRACE_RECLAIM_END, .nid = (u16)request->permit->preferred_nid,
 	      .order = (u8)request->order, .zone = (u8)request->request_class,
 	      .id = progress.scanned, .arg = progress.reclaimed);

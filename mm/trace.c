@@ -60,6 +60,7 @@ static const char *const event_names[NR_TRACE_EVENTS] = {
 	[TRACE_KSWAPD_SLEEP] = "kswapd_sleep",
 	[TRACE_RECLAIM_BEGIN] = "reclaim_begin",
 	[TRACE_RECLAIM_END] = "reclaim_end",
+	[TRACE_RECLAIM_BLOCK] = "reclaim_block",
 	[TRACE_LOST] = "lost",
 };
 

@@ -55,6 +55,13 @@ static const char *const names[] = {
 	[VMSTAT_ALLOC_GIVE_UP] = "hw_alloc_give_up",
 	[VMSTAT_ALLOC_MEMS_MOVED] = "hw_alloc_mems_moved",
 	[VMSTAT_ALLOC_REFUSED] = "hw_alloc_refused",
+	[VMSTAT_TARGET_LOOKED] = "hw_target_looked",
+	[VMSTAT_TARGET_LOOKED_PAGES] = "hw_target_looked_pages",
+	[VMSTAT_TARGET_CHOSEN] = "hw_target_chosen",
+	[VMSTAT_TARGET_COMPLETED] = "hw_target_completed",
+	[VMSTAT_TARGET_GIVEN_UP] = "hw_target_given_up",
+	[VMSTAT_TARGET_INCOMPLETE] = "hw_target_incomplete",
+	[VMSTAT_TARGET_EVICTED] = "hw_target_evicted",
 	[VMSTAT_FAULT_INJECTED] = "hw_fault_injected",
 };
 _Static_assert(ARRAY_SIZE(names) == NR_VMSTAT_ITEMS, "every item has a name");

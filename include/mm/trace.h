@@ -27,8 +27,9 @@ enum trace_event {
 	TRACE_KSWAPD_WAKE,    /* arg: orders wanted plus 1, a byte for each class */
 	TRACE_KSWAPD_SLEEP, /* id: enum kswapd_state from now on, arg: pages freed since it was woken */
 	TRACE_RECLAIM_BEGIN, /* direct; nid: preferred, zone: the highest allowed, arg: pages wanted */
-	TRACE_RECLAIM_END, /* the same; id: pages looked at, arg: freed */
-	TRACE_LOST,        /* arg: records that found the ring full */
+	TRACE_RECLAIM_END,   /* the same; id: pages looked at, arg: freed */
+	TRACE_RECLAIM_BLOCK, /* pfn; arg: pages evicted, doubled, and 1 if the block was whole then */
+	TRACE_LOST,          /* arg: records that found the ring full */
 	NR_TRACE_EVENTS
 };
 

@@ -40,7 +40,14 @@ enum vmstat_item {
 	VMSTAT_ALLOC_GIVE_UP,       /* requests that got nothing */
 	VMSTAT_ALLOC_MEMS_MOVED, /* requests begun anew: the allowed nodes had changed meanwhile */
 	VMSTAT_ALLOC_REFUSED,    /* bad requests: contradictory flags, no such order or node */
-	VMSTAT_FAULT_INJECTED,   /* requests that a rule made fail: not counted as given up */
+	VMSTAT_TARGET_LOOKED,    /* targeted reclaim (mm/target.c): blocks looked at */
+	VMSTAT_TARGET_LOOKED_PAGES, /* and pages of them, for that */
+	VMSTAT_TARGET_CHOSEN,       /* of them begun with; each ends as one of these three: */
+	VMSTAT_TARGET_COMPLETED,    /* whole and free */
+	VMSTAT_TARGET_GIVEN_UP,     /* a page could not be had after all: left as it was */
+	VMSTAT_TARGET_INCOMPLETE, /* pages were kept by their owners, or taken by others meanwhile */
+	VMSTAT_TARGET_EVICTED,    /* pages freed on the way */
+	VMSTAT_FAULT_INJECTED,    /* requests that a rule made fail: not counted as given up */
 	NR_VMSTAT_ITEMS
 };
 /* From here on our own. */
