@@ -239,6 +239,12 @@ static const struct invariant *invariant_at(u32 i)
 	if (i < nr_lru_invariants)
 		return &lru_invariants[i];
 	i -= nr_lru_invariants;
+	if (i < nr_pressure_invariants)
+		return &pressure_invariants[i];
+	i -= nr_pressure_invariants;
+	if (i < nr_reclaim_invariants)
+		return &reclaim_invariants[i];
+	i -= nr_reclaim_invariants;
 	return i < nr_trace_invariants ? &trace_invariants[i] : NULL;
 }
 

@@ -56,6 +56,7 @@ static const char *const event_names[NR_TRACE_EVENTS] = {
 	[TRACE_SCHED_SWITCH] = "sched_switch",
 	[TRACE_SCHED_WAKE] = "sched_wake",
 	[TRACE_FAULT_INJECTED] = "fault_injected",
+	[TRACE_OOM_KILL] = "oom_kill",
 	[TRACE_KSWAPD_WAKE] = "kswapd_wake",
 	[TRACE_KSWAPD_SLEEP] = "kswapd_sleep",
 	[TRACE_RECLAIM_BEGIN] = "reclaim_begin",

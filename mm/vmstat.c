@@ -44,6 +44,7 @@ static const char *const names[] = {
 	[VMSTAT_PAGEOUTRUN] = "pageoutrun",
 	[VMSTAT_VMSCAN_WRITE] = "nr_vmscan_write",
 	[VMSTAT_SLABS_SCANNED] = "slabs_scanned",
+	[VMSTAT_OOM_KILL] = "oom_kill",
 	[VMSTAT_PGSKIP] = "hw_pgskip",
 	[VMSTAT_ALLOC_WAKE_KSWAPD] = "hw_alloc_wake_kswapd",
 	[VMSTAT_ALLOC_MIN] = "hw_alloc_min",
@@ -63,6 +64,8 @@ static const char *const names[] = {
 	[VMSTAT_TARGET_INCOMPLETE] = "hw_target_incomplete",
 	[VMSTAT_TARGET_EVICTED] = "hw_target_evicted",
 	[VMSTAT_FAULT_INJECTED] = "hw_fault_injected",
+	[VMSTAT_OOM_PASSED_OVER] = "hw_oom_passed_over",
+	[VMSTAT_OOM_TURN_WAIT] = "hw_oom_turn_wait",
 };
 _Static_assert(ARRAY_SIZE(names) == NR_VMSTAT_ITEMS, "every item has a name");
 

@@ -24,7 +24,8 @@ enum trace_event {
 	TRACE_SCHED_SWITCH,   /* id: the next thread, arg: the one before */
 	TRACE_SCHED_WAKE,     /* id: the thread, arg: its CPU, call_site: where it waited */
 	TRACE_FAULT_INJECTED, /* id: the rule, arg: which of its requests */
-	TRACE_KSWAPD_WAKE,    /* arg: orders wanted plus 1, a byte for each class */
+	TRACE_OOM_KILL,    /* id: the victim, arg: its badness; nid, zone: as of a failed request */
+	TRACE_KSWAPD_WAKE, /* arg: orders wanted plus 1, a byte for each class */
 	TRACE_KSWAPD_SLEEP, /* id: enum kswapd_state from now on, arg: pages freed since it was woken */
 	TRACE_RECLAIM_BEGIN, /* direct; nid: preferred, zone: the highest allowed, arg: pages wanted */
 	TRACE_RECLAIM_END,   /* the same; id: pages looked at, arg: freed */

@@ -29,6 +29,7 @@ enum vmstat_item {
 	VMSTAT_PAGEOUTRUN,        /* times that a kswapd was woken */
 	VMSTAT_VMSCAN_WRITE,      /* writes begun by reclaim */
 	VMSTAT_SLABS_SCANNED,     /* objects that shrinkers were asked to free */
+	VMSTAT_OOM_KILL,          /* victims told to end */
 	VMSTAT_PGSKIP,            /* pages that reclaim stepped over: above the request's class */
 	VMSTAT_ALLOC_WAKE_KSWAPD, /* the other steps of the slow path, as begun: see mm/alloc_slow.c */
 	VMSTAT_ALLOC_MIN,         /**/
@@ -48,6 +49,8 @@ enum vmstat_item {
 	VMSTAT_TARGET_INCOMPLETE, /* pages were kept by their owners, or taken by others meanwhile */
 	VMSTAT_TARGET_EVICTED,    /* pages freed on the way */
 	VMSTAT_FAULT_INJECTED,    /* requests that a rule made fail: not counted as given up */
+	VMSTAT_OOM_PASSED_OVER,   /* of them: had not ended within their time */
+	VMSTAT_OOM_TURN_WAIT,     /* requests that waited for another's kill */
 	NR_VMSTAT_ITEMS
 };
 /* From here on our own. */
