@@ -54,6 +54,9 @@ static void say_step(struct alloc_recorder *recorder, enum alloc_step step)
 	kprintf("%s: %s\n", alloc_step_name(step), alloc_step_meaning(step));
 	if (step == STEP_HIT)
 		kprintf("   %s\n", hit_answers[recorder->out->hit]);
+	if (step == STEP_RECLAIM)
+		kprintf("   of %llu reclaimable pages\n",
+			(unsigned long long)recorder->out->reclaimable_pages);
 	if (step == STEP_FAST)
 		kprintf("   (free - rest of the block > mark + kept from its class)\n");
 }
@@ -97,6 +100,9 @@ static void say_end(const struct explanation *end)
 	case EXPLAIN_MAYBE:
 		kprintf("=> node %d %s, if what the CPUs keep lies together\n", end->zone.nid,
 			zone);
+		break;
+	case EXPLAIN_RECLAIMS:
+		kprintf("=> if reclaim frees enough\n");
 		break;
 	case EXPLAIN_WAITS:
 		kprintf("=> again from step min, for a while; then a panic\n");

@@ -48,7 +48,7 @@ struct page *alloc_walk(const struct alloc_context *ac, enum zone_watermark mark
 #define REHEARSED_PAGE ((struct page *)1)
 
 /* From below the low mark to the end, in the documented order. May sleep if the request may. */
-struct page *alloc_slowly(const struct alloc_context *ac);
+struct page *alloc_slowly(const struct alloc_context *ac, uintptr_t call_site);
 
 /* Fast, then slow, and again if the cpuset has changed meanwhile; *ac is then a new one. */
 struct page *alloc_by_context(struct alloc_context *ac, int nid, const struct mempolicy *policy,

@@ -5,22 +5,17 @@
  *	context   built once (mm/alloc_context.c)
  *	FAST      each zone against its low mark            this is where nearly all of them end
  *	 - - - - - - - - - - - - - - - - - - - - - - - - - the slow path begins
- *	WAKE_KSWAPD   somebody else shall make room meanwhile
+ *	WAKE_KSWAPD   of each node that is below its low marks: it makes room meanwhile
  *	MIN           each zone against its min mark, less what the request may use of it
  *	NO_MARKS      entitled requests: every page there is. Such a page is marked
  *	 - - - - - - - - - - - - - - - - - - - - - - - - - from here on only who may block
- *	RECLAIM       free something oneself, and look again        bounded by MAX_RECLAIM_ROUNDS
+ *	RECLAIM       waits for kswapd if half of the reserve is gone; frees something itself; looks again
  *	DRAIN         what CPUs have put aside of the zones it may use goes back, and look again (all do)
- *	OOM           somebody must end
+ *	OOM           somebody must end; then again from MIN        bounded by MAX_OOM_ROUNDS, where it
+ *	              only waited by MAX_OOM_WAITS, of a second each at most
  *	GIVE_UP       or, with __GFP_NOFAIL, again from MIN         bounded by MAX_NOFAIL_ROUNDS
  *
- * Who gives up when: without __GFP_DIRECT_RECLAIM, or where one cannot sleep, or while freeing memory
- * oneself: after DRAIN. With __GFP_NORETRY: after one round. A costly order (above 3) without
- * __GFP_RETRY_MAYFAIL: the same. Else as long as reclaim makes progress. __GFP_RETRY_MAYFAIL and costly
- * orders never come to OOM.
- *
- * There is no reclaim and no OOM yet: RECLAIM frees nothing, which counts as a round without progress,
- * and OOM finds nobody. Their places are here, and what depends on them (bounds, give-up rules) is.
+ * Who gives up when stands in mm/alloc_retry.c.
  *
  * A failure is final only if the cpuset stood still: see mm/mempolicy.c. The context is built anew
  * then, as what was const was true of the old one.
@@ -37,16 +32,20 @@
 #include <mm/trace.h>
 
 #include "alloc_report.h"
+#include "alloc_retry.h"
+#include "lru.h"
+#include "oom.h"
 #include "pcp.h"
+#include "reclaim.h"
 #include "vmstat.h"
 #include "watermark.h"
 
-#define PAGE_ALLOC_COSTLY_ORDER 3
-#define MAX_RECLAIM_ROUNDS      16
-#define MAX_CPUSET_ROUNDS       16
-#define MAX_NOFAIL_ROUNDS       16
-/* Between two rounds of a request that must not fail: others may free something. */
-#define NOFAIL_PAUSE_NS 10000000ull
+#define MAX_CPUSET_ROUNDS 16
+#define MAX_NOFAIL_ROUNDS 16
+#define MAX_OOM_ROUNDS    16
+#define MAX_OOM_WAITS     1024
+/* Between two rounds that have freed nothing: others may free something. */
+#define PAUSE_NS 10000000ull
 
 /* --- Looking and taking -------------------------------------------------------------------------- */
 
@@ -174,42 +173,95 @@ static struct page *look_below(const struct alloc_context *ac, enum alloc_step s
 	return alloc_walk(ac, WMARK_MIN, ALLOC_NO_WATERMARKS);
 }
 
-/* Pages freed. There is nothing yet that could be: pages that nobody needs come with the page cache. */
-static u64 reclaim(const struct alloc_context *ac)
+/* What it frees comes too late for this request, and in time for those that follow. */
+static void wake_kswapds(const struct alloc_context *ac)
 {
+	begin_step(ac, STEP_WAKE_KSWAPD);
+	if (!ac->recorder)
+		wake_all_kswapds(ac->zonelist, &ac->permit, ac->order, ac->request_class);
+}
+
+static bool never(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+/* Others may free something meanwhile. */
+static void pause_a_moment(void)
+{
+	struct os_wait_queue nobody;
+
+	os_wait_queue_init(&nobody, "page request");
+	os_wait(&nobody, never, NULL, PAUSE_NS);
+}
+
+/* How many pages a rehearsal can say that reclaim would find. */
+static u64 reclaimable_pages(const struct alloc_context *ac)
+{
+	u64 pages = 0;
+	int nid;
+
+	for_each_node_mask(nid, ac->permit.nodes & node_memory_mask())
+		pages += lru_reclaimable_pages(nid, ac->request_class);
+	return pages;
+}
+
+/*
+ * Frees something, in the caller's own time. Pages freed, and objects; *passed_by: see direct_reclaim(). What it
+ * asks for meanwhile is not sent here again.
+ */
+static u64 reclaim(const struct alloc_context *ac, bool *passed_by)
+{
+	const struct reclaim_request request = {
+		.who = RECLAIM_DIRECT,
+		.request_class = ac->request_class,
+		.order = ac->order,
+		.nr_to_reclaim = MAX((u64)RECLAIM_BATCH_PAGES, (u64)1 << ac->order),
+		.scope = {.may_write = ac->gfp & __GFP_IO},
+		.may_block = ac->may_block,
+		.zonelist = ac->zonelist,
+		.permit = &ac->permit,
+	};
+	u64 freed;
+	u32 saved;
+
 	begin_step(ac, STEP_RECLAIM);
-	return 0;
+	throttle_direct_reclaim(ac->zonelist, &ac->permit, ac->request_class);
+	saved = memalloc_noreclaim_save();
+	freed = direct_reclaim(&request, passed_by);
+	memalloc_noreclaim_restore(saved);
+	return freed;
 }
 
-/* Whether it is worth another round after one that freed so much. */
-static bool go_on(const struct alloc_context *ac, u64 progress, u32 round)
+/* What reclaim would free is known to nobody before: if there is something, the rehearsal ends here. */
+static struct page *rehearse_reclaim(const struct alloc_context *ac)
 {
-	if (ac->gfp & __GFP_NORETRY)
-		return false;
-	if (ac->order > PAGE_ALLOC_COSTLY_ORDER && !(ac->gfp & __GFP_RETRY_MAYFAIL))
-		return false;
-	return progress > 0 && round < MAX_RECLAIM_ROUNDS;
-}
+	u64 pages = reclaimable_pages(ac);
 
-/* Who frees memory itself must not be sent to free memory: there would be no end to it. */
-static bool may_reclaim(const struct alloc_context *ac)
-{
-	return ac->may_block && !(os_current()->flags & PF_MEMALLOC);
+	ac->recorder->out->reclaimable_pages = pages;
+	begin_step(ac, STEP_RECLAIM);
+	return pages ? REHEARSED_PAGE : NULL;
 }
 
 static struct page *reclaim_and_look(const struct alloc_context *ac)
 {
-	struct page *page = NULL;
-	u64 progress;
+	struct retries retries = {0};
 
-	for (u32 round = 1; !page; round++) {
-		progress = reclaim(ac);
-		if (progress > 0)
+	if (ac->recorder)
+		return rehearse_reclaim(ac);
+	for (;;) {
+		u64 progress = reclaim(ac, &retries.passed_by);
+		struct page *page = NULL;
+
+		/* Others may have freed something, too. */
+		if (progress > 0 || retries.rounds > 0)
 			page = look_below(ac, STEP_AFTER_RECLAIM);
-		if (page || !go_on(ac, progress, round))
-			break;
+		if (page || !worth_another_round(ac, progress, &retries))
+			return page;
+		if (progress == 0)
+			pause_a_moment();
 	}
-	return page;
 }
 
 /* Of the zones that the request may use: each has lists of every CPU, and others would not help. */
@@ -234,32 +286,43 @@ static struct page *drain_and_look(const struct alloc_context *ac)
 	return look_below(ac, STEP_AFTER_DRAIN);
 }
 
-static bool may_oom(const struct alloc_context *ac)
+/* Somebody has ended, or is about to: worth another look. */
+static bool oom(const struct alloc_context *ac, uintptr_t call_site, struct oom_rounds *so_far)
 {
-	return may_reclaim(ac) && ac->order <= PAGE_ALLOC_COSTLY_ORDER &&
-	       !(ac->gfp & (__GFP_NORETRY | __GFP_RETRY_MAYFAIL | __GFP_THISNODE));
-}
+	enum oom_outcome outcome;
 
-/* Somebody has ended, and gives back what he had. There is nobody yet to ask. */
-static bool oom(const struct alloc_context *ac)
-{
+	if (so_far->rounds == MAX_OOM_ROUNDS || so_far->waits == MAX_OOM_WAITS || !may_oom(ac))
+		return false;
+	if (others_may_free_it(ac)) {
+		so_far->rounds++;
+		return true;
+	}
 	begin_step(ac, STEP_OOM);
-	return false;
+	outcome = ac->recorder ? OOM_NOBODY : out_of_memory(ac, call_site);
+	if (outcome == OOM_WAITED)
+		so_far->waits++;
+	else
+		so_far->rounds++;
+	return outcome != OOM_NOBODY;
 }
 
-struct page *alloc_slowly(const struct alloc_context *ac)
+struct page *alloc_slowly(const struct alloc_context *ac, uintptr_t call_site)
 {
+	struct oom_rounds so_far = {0};
 	struct page *page;
 
 	if (ac->gfp & __GFP_KSWAPD_RECLAIM)
-		begin_step(ac, STEP_WAKE_KSWAPD);
+		wake_kswapds(ac);
 	page = look_below(ac, STEP_MIN);
-	if (!page && may_reclaim(ac))
-		page = reclaim_and_look(ac);
-	if (!page)
-		page = drain_and_look(ac);
-	if (!page && may_oom(ac) && oom(ac))
+	while (!page) {
+		if (may_reclaim(ac))
+			page = reclaim_and_look(ac);
+		if (!page)
+			page = drain_and_look(ac);
+		if (page || !oom(ac, call_site, &so_far))
+			break;
 		page = look_below(ac, STEP_MIN);
+	}
 	return page;
 }
 
@@ -275,29 +338,19 @@ static __noinline void give_up(const struct alloc_context *ac, uintptr_t call_si
 		report_alloc_failure(ac, call_site);
 }
 
-static bool never(void *arg)
-{
-	(void)arg;
-	return false;
-}
-
-/* Others may free something meanwhile, if this one may let them. */
-static void pause_a_moment(const struct alloc_context *ac)
-{
-	struct os_wait_queue nobody;
-
-	if (!ac->may_block)
-		return;
-	os_wait_queue_init(&nobody, "page request");
-	os_wait(&nobody, never, NULL, NOFAIL_PAUSE_NS);
-}
-
-/* If the cpuset has changed, what was true of the old one is no answer. */
+/*
+ * If the cpuset has changed, what was true of the old one is no answer. Nor is what was true before this very
+ * task was chosen to end: it may go lower now.
+ */
 static bool begin_anew(struct alloc_context *ac, int nid, const struct mempolicy *policy)
 {
-	if (!permit_is_stale(&ac->permit))
+	bool stale = permit_is_stale(&ac->permit);
+
+	if (!stale && !may_go_lower_now(ac))
 		return false;
-	vmstat_count(VMSTAT_ALLOC_MEMS_MOVED);
+	if (stale)
+		vmstat_count(VMSTAT_ALLOC_MEMS_MOVED);
+	ac->alloc_flags = gfp_alloc_flags(ac->gfp);
 	alloc_context_find_place(ac, nid, policy);
 	return true;
 }
@@ -311,9 +364,10 @@ static struct page *alloc_without_fail(struct alloc_context *ac, int nid,
 	for (u32 round = 1; round < MAX_NOFAIL_ROUNDS; round++) {
 		struct page *page;
 
-		pause_a_moment(ac);
+		if (ac->may_block)
+			pause_a_moment();
 		begin_anew(ac, nid, policy);
-		page = alloc_slowly(ac);
+		page = alloc_slowly(ac, call_site);
 		if (page)
 			return page;
 	}
@@ -332,7 +386,7 @@ struct page *alloc_by_context(struct alloc_context *ac, int nid, const struct me
 		page = alloc_walk(ac, WMARK_LOW, 0);
 		if (likely(page))
 			return page;
-		page = alloc_slowly(ac);
+		page = alloc_slowly(ac, call_site);
 		if (page || !begin_anew(ac, nid, policy))
 			break;
 	}

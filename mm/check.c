@@ -6,7 +6,17 @@
  * zonelists; mm/check_zone.c those of zones and pages, mm/check_type.c
  * those of block types, mm/check_claim.c those of claims, mm/check_trace.c those of the trace rings.
  *
- * Locks: each zone's in turn. Nothing is changed, nothing allocated.
+ * Locks: each zone's, each node's LRU lock, those of shrinkers, victims and object caches, those of caches' homes, in
+ * turn. Nothing is changed, nothing allocated.
+ *
+ * Those of shrinkers, victims and caches are threads' locks, held with interrupts on. May who checks wait for them?
+ *
+ *	a thread                      yes: who holds one keeps his CPU and waits for nothing under it, neither a lock
+ *	a thread, interrupts off      nor an answer, so it ends by itself; what interrupts him there is not ours
+ *	an interrupt                  no: whom it interrupted may hold it, or have drawn the number before ours, and
+ *	                              goes on when we have ended. The same is true of a CPU's page lists. So
+ *	                              nothing is run, and a line says so
+ *	an NMI, a panic               nobody checks there: a panic reads zones without their locks
  */
 #include <mm/check.h>
 
@@ -15,6 +25,7 @@
 #include <base/string.h>
 #include <mm/memblock.h>
 #include <mm/os.h>
+#include <mm/os_task.h>
 
 #include "check_internal.h"
 #include "memblock_internal.h"
@@ -282,6 +293,12 @@ bool mm_check_until(struct check_report *report, bool (*stop)(void))
 	const struct invariant *invariant;
 
 	memset(report, 0, sizeof(*report));
+	if (os_in_interrupt()) {
+		report->stopped = true;
+		os_log(OS_LOG_WARN, "check",
+		       "nothing is checked in an interrupt: whom it interrupted may hold locks");
+		return false;
+	}
 	for (u32 i = 0; (invariant = invariant_at(i)) != NULL; i++) {
 		struct check c = {.id = invariant->id, .report = report};
 

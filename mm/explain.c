@@ -3,10 +3,11 @@
  *
  * A rehearsal is a request whose context has a recorder. It goes through alloc_walk() and alloc_slowly()
  * like any other, and where those would take a page, count, or drain, they come here or nowhere.
- * So what is printed cannot differ from what is done but in three ways, each handled here:
+ * So what is printed cannot differ from what is done but in four ways, each handled here:
  *
  *	hit path      it asks no zone, so its questions are asked in front of the walk, the same ones
  *	own list      a list of this CPU may have a block where the zone has none: then it is taken
+ *	reclaim       what owners give back is known when they are asked: how much they have is said
  *	drain         what other CPUs keep is counted as free from there on; if a large block is
  *	              wanted, whether the pages lie together can only be found out by doing it
  *
@@ -28,7 +29,7 @@ static const struct {
 	[STEP_WAKE_KSWAPD] = {"wake_kswapd", "somebody else shall make room meanwhile"},
 	[STEP_MIN] = {"min", "every zone against its min mark, less what the request may use"},
 	[STEP_NO_MARKS] = {"no_marks", "entitled: every page there is"},
-	[STEP_RECLAIM] = {"reclaim", "free something oneself; nothing can be yet"},
+	[STEP_RECLAIM] = {"reclaim", "free something oneself, and look again"},
 	[STEP_AFTER_RECLAIM] = {"after_reclaim", "the min mark again"},
 	[STEP_DRAIN] = {"drain", "what CPUs keep for themselves goes back"},
 	[STEP_AFTER_DRAIN] = {"after_drain", "the min mark again, with those pages"},
@@ -144,10 +145,12 @@ static void rehearse_walks(struct alloc_context *ac, struct explanation *out)
 	bool takes;
 
 	rehearse_step(ac->recorder, STEP_FAST);
-	takes = alloc_walk(ac, WMARK_LOW, 0) || alloc_slowly(ac);
+	takes = alloc_walk(ac, WMARK_LOW, 0) || alloc_slowly(ac, 0);
 	if (out->zone.verdict == VERDICT_MAYBE) {
 		out->end = EXPLAIN_MAYBE;
 		out->step = STEP_AFTER_DRAIN;
+	} else if (out->reclaimable_pages) {
+		out->end = EXPLAIN_RECLAIMS;
 	} else if (takes) {
 		out->end = EXPLAIN_TAKES;
 	} else if (ac->gfp & __GFP_NOFAIL) {

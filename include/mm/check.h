@@ -9,7 +9,7 @@
 struct check_report {
 	u32 run;         /* invariants executed */
 	u32 failed;      /* of them broken */
-	bool stopped;    /* not all were run */
+	bool stopped;    /* not all were run, or none */
 	u64 items;       /* pages, list entries, ranges looked at */
 	char first[192]; /* the first broken one: id, what, values */
 };
@@ -17,6 +17,8 @@ struct check_report {
 /*
  * Runs every invariant, by id. Takes zone locks one at a time; the figures are exact if no
  * other CPU allocates meanwhile. Each failure is also a log line. Returns true if all hold.
+ * Threads, interrupts on or off, no lock of mm/ held; with interrupts off what other CPUs have on their stacks of
+ * objects is left out. In an interrupt nothing is run: false, `stopped`, and a line. Not in an NMI.
  */
 bool mm_check(struct check_report *report);
 /* The same until stop() says so, which is asked before each invariant; false then, too. */

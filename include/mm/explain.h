@@ -69,6 +69,7 @@ enum explained_end {
 	EXPLAIN_REFUSED, /* its words contradict each other or mean nothing */
 	EXPLAIN_TAKES,   /* from `zone`, at `step` */
 	EXPLAIN_MAYBE, /* from `zone`, if what CPUs keep makes a block; else from a later one, or not */
+	EXPLAIN_RECLAIMS, /* reclaim may free what it lacks: `reclaimable_pages` are there to try */
 	EXPLAIN_FAILS,
 	EXPLAIN_WAITS, /* it must not fail: again for a while, then the end of the kernel */
 };
@@ -82,6 +83,7 @@ struct explanation {
 	enum explained_end end;
 	enum alloc_step step;
 	struct explained_zone zone;
+	u64 reclaimable_pages; /* on LRUs of the permitted nodes, if it comes to RECLAIM */
 };
 
 /* What hears of it, as it comes. The private words are mm's. */

@@ -11,9 +11,12 @@ struct mempolicy;
 
 /*
  * 1 << order pages, physically contiguous and aligned to their size, nearest first as seen from
- * node `nid` (NUMA_NO_NODE: the node of this CPU). Any context; never sleeps as long as there
- * is no reclaim. Returns NULL if no zone may give it: every eligible zone would fall under
- * its min mark, or has no block that large; unless __GFP_NOWARN a log line says which.
+ * node `nid` (NUMA_NO_NODE: the node of this CPU). Any context; with __GFP_DIRECT_RECLAIM (GFP_KERNEL,
+ * GFP_NOIO) it may sleep where that is possible, and does so only if memory is short. Returns NULL if no zone may give
+ * it: every eligible zone would fall under its min mark, or has no block that large; unless __GFP_NOWARN a log line
+ * says which. With __GFP_NOFAIL it does not return then, but panics, after many rounds with a pause between. With
+ * __GFP_THISNODE as well that goes for a node that has no memory, or that the task's cpuset forbids: neither is the
+ * caller's error, as cpusets move.
  * An order above MAX_ORDER, a node that does not exist or an unknown flag is the caller's error:
  * one log line and NULL.
  */

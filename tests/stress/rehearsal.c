@@ -112,7 +112,7 @@ static void change_limits(struct tide *tide)
 
 static bool agrees(const struct explanation *said, const struct page *page)
 {
-	if (said->end == EXPLAIN_MAYBE)
+	if (said->end == EXPLAIN_MAYBE || said->end == EXPLAIN_RECLAIMS)
 		return true;
 	if (said->end != EXPLAIN_TAKES)
 		return !page;

@@ -135,7 +135,9 @@ bool type_mix_run(const struct type_mix *mix, struct type_mix_result *result)
 	__free_pages(page, 0);
 	r.start = ALIGN_DOWN(zone.start_pfn, PAGEBLOCK_PAGES);
 	r.frames = zone.start_pfn + zone.spanned_pages - r.start;
-	pages = zone.managed_pages * mix->full_percent / 100;
+	/* Of what is above the mark: a request that reclaims in vain each time would only take long. */
+	pages = zone.free_pages - MIN(zone.free_pages, zone.watermark[WMARK_MIN]);
+	pages = pages * mix->full_percent / 100;
 	r.limit[BLOCK_UNMOVABLE] = pages * mix->stays_percent / 100;
 	r.limit[BLOCK_MOVABLE] = pages - r.limit[BLOCK_UNMOVABLE];
 	churn(&r);

@@ -12,7 +12,7 @@ struct type_mix {
 	u64 seed;
 	int nid;
 	gfp_t gfp;         /* of all requests, beside __GFP_MOVABLE; must stay in one zone */
-	u32 full_percent;  /* of the zone's managed pages, in all */
+	u32 full_percent;  /* of the zone's pages that are free before, in all */
 	u32 stays_percent; /* of them not movable */
 	u32 turns;         /* how often, on average, each page is given back and taken anew */
 };
