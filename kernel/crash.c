@@ -21,7 +21,6 @@
 #include <kernel/printk.h>
 #include <mm/inspect.h>
 #include <mm/os.h>
-#include <mm/page_alloc.h>
 #include <x86/apic.h>
 #include <x86/cpu_area.h>
 #include <x86/image.h>
@@ -161,26 +160,6 @@ static void crash_exec(void)
 	void (*volatile jump)(void) = (void (*)(void))(uintptr_t)ret_instruction;
 
 	jump();
-}
-
-static void crash_double_free(void)
-{
-	struct page *page = alloc_pages(GFP_KERNEL, 0);
-
-	__free_pages(page, 0);
-	__free_pages(page, 0);
-}
-
-static void crash_wrong_order(void)
-{
-	struct page *page = alloc_pages(GFP_KERNEL, 2);
-
-	__free_pages(page, 1);
-}
-
-static void crash_free_reserved(void)
-{
-	__free_pages(pfn_to_page(pfn_down(image_to_phys(__text_start))), 0);
 }
 
 static void crash_assert_lock(void)
@@ -416,6 +395,8 @@ static const struct {
 	{"double_free", "a page freed twice", crash_double_free},
 	{"wrong_order", "a block of four pages freed as two", crash_wrong_order},
 	{"free_reserved", "a page of the kernel image freed", crash_free_reserved},
+	{"out_of_memory", "with oom=panic: all memory taken, and one block more",
+	 crash_out_of_memory},
 	{"assert_lock", "a lock taken twice", crash_assert_lock},
 	{"lock_inversion", "two locks taken in both orders", crash_lock_inversion},
 	{"lock_chain", "three locks, each taken under the one before", crash_lock_chain},

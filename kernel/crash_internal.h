@@ -16,4 +16,10 @@ void crash_join_self(void);
 void crash_stack_thread(void);
 void crash_canary(void);
 
+/* crash_pages.c */
+void crash_double_free(void);
+void crash_wrong_order(void);
+void crash_free_reserved(void);
+void crash_out_of_memory(void);
+
 #endif

@@ -20,7 +20,8 @@
  *	11  the other CPUs               all of them; each becomes its own idle thread
  *	12  accounting                   each page of the firmware's map has an owner, or the boot
  *	                                 ends here: a page that is lost, or had twice
- *	13  what the options ask for     tests, benchmark, commands, or the monitor
+ *	13  kswapd                       one for each node: makes room before requests have to
+ *	14  what the options ask for     tests, benchmark, commands, or the monitor
  *
  * Steps 1 to 9 run with interrupts off, and 1 to 10 on one CPU.
  */
@@ -44,7 +45,9 @@
 #include <mm/memblock.h>
 #include <mm/mm.h>
 #include <mm/numa.h>
+#include <mm/oom.h>
 #include <mm/page_alloc.h>
+#include <mm/reclaim.h>
 #include <x86/apic.h>
 #include <x86/cpu_area.h>
 #include <x86/fwcfg.h>
@@ -175,10 +178,11 @@ static phys_addr_t take_early(u64 size_bytes, phys_addr_t limit, enum memblock_o
 /* Where page tables come from: early memory, and once that is closed the allocator. */
 static bool allocator_ready;
 
+/* Under the lock of the tables, so nobody may be woken: this request does not call for kswapd. */
 static phys_addr_t take_table(void)
 {
 	if (allocator_ready) {
-		struct page *page = alloc_pages(GFP_ATOMIC, 0);
+		struct page *page = alloc_pages(__GFP_HIGH, 0);
 
 		return page ? page_to_phys(page) : 0;
 	}
@@ -285,7 +289,7 @@ static void start_interrupts(void)
 	monitor_input_init();
 }
 
-/* Steps 9 to 13: on the final stack, in the final address space. */
+/* Steps 9 to 14: on the final stack, in the final address space. */
 static void run_kernel(void)
 {
 	struct mm_options mm = {.min_free_kbytes = options.min_free_kbytes,
@@ -299,7 +303,10 @@ static void run_kernel(void)
 	panic_memory_ready();
 	start_interrupts();
 	smp_start_all(numa_topology()->nr_cpus, (u32)options.maxcpus);
+	oom_set_last_resort((enum oom_last_resort)options.oom);
 	check_accounting();
+	/* Says itself what is missing; requests then make room themselves. */
+	(void)kswapd_start();
 	print_summary();
 	klog(LOG_INFO, "highwater", "memory manager up in %llu us: %llu us a GiB",
 	     (unsigned long long)mm_ns / 1000,

@@ -68,6 +68,8 @@ static const struct option table[] = {
 	{"min_free_kbytes", OPTION_NUMBER, FIELD(min_free_kbytes), .max = GiB(1),
 	 .default_text = "0",
 	 .sentence = "what the min marks hold back; 0: computed from the size of RAM"},
+	{"oom", OPTION_CHOICE, FIELD(oom), .choices = "fail|panic", .default_text = "fail",
+	 .sentence = "what becomes of a request when there is nobody left to kill"},
 	{"lockcheck", OPTION_CHOICE, FIELD(lockcheck), .choices = "0|1",
 	 .default_note = "1 while tests run",
 	 .sentence = "check the order of locks, and interrupts where they are taken"},

@@ -29,6 +29,7 @@ struct options {
 	u64 min_free_kbytes; /* 0: computed */
 	u64 maxcpus;         /* 0: all */
 	u64 loglevel;
+	int oom; /* enum oom_last_resort */
 	bool block_types;
 	bool numa;     /* false: one node */
 	int lockcheck; /* 0, 1; -1: from the first test on */

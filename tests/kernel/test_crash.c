@@ -36,6 +36,7 @@ CRASH_SUITE(exec);
 CRASH_SUITE(double_free);
 CRASH_SUITE(wrong_order);
 CRASH_SUITE(free_reserved);
+CRASH_SUITE(out_of_memory);
 CRASH_SUITE(assert_lock);
 CRASH_SUITE(lock_inversion);
 CRASH_SUITE(lock_chain);

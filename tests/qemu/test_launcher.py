@@ -162,6 +162,7 @@ CRASHES = {
     "crash_double_free": (2, r"panic: .*free"),
     "crash_wrong_order": (2, r"panic: .*order"),
     "crash_free_reserved": (2, r"panic: .*reserved"),
+    "crash_out_of_memory": (2, r"panic: out of memory: order 3 for main, and nobody is left to kill"),
     "crash_assert_lock": (2, r"panic: lockcheck: lock 'taken twice' taken twice: "),
     "crash_lock_inversion": (2, r"panic: lockcheck: lock order: 'first' "),
     "crash_lock_chain": (2, r"panic: lockcheck: lock order: 'first' .* in 2 steps"),
@@ -184,6 +185,8 @@ CRASHES = {
 }
 # What waits for seconds before somebody notices.
 SLOW = ("crash_hang", "crash_spin_forever", "crash_watchdog")
+# Options without which the kernel survives it.
+OPTIONS = {"crash_out_of_memory": "oom=panic"}
 # A panic inside a panic prints both messages and leaves, a third nothing: no report is complete.
 NESTED = {"crash_nested_panic", "crash_summary", "crash_mute"}
 # The function that recurses, and the frame that a jump into data has not made.
@@ -195,7 +198,7 @@ NOT_BY_NAME = {"crash_stack": "recurse", "crash_exec": "crash", "crash_sleep_int
 @pytest.mark.parametrize("suite", CRASHES)
 def test_real_guest(suite, launch):
     code, words = CRASHES[suite]
-    done = launch("--test", cmdline=f"test={suite}", limit_seconds=120,
+    done = launch("--test", cmdline=f"test={suite} {OPTIONS.get(suite, '')}", limit_seconds=120,
                   extra=AHEAD if suite in SLOW else "")
     assert f"# Subtest: {suite}" in done.stdout, "the suite began"
     assert done.returncode == code, done.stdout.splitlines()[-1]
@@ -215,6 +218,25 @@ def test_real_guest(suite, launch):
                          re.MULTILINE) or suite == "crash_exec"
         name = suite.removeprefix("crash_")
         assert f"while test {suite}.{name} was running" in done.stdout
+
+
+def test_the_report_comes_before_the_panic(launch):
+    done = launch("--test", cmdline="test=crash_out_of_memory oom=panic")
+    assert done.returncode == 2
+    report, _, rest = done.stdout.partition("panic: out of memory")
+    assert "end of panic" in rest
+    asked = re.search(r"oom: main invoked oom-killer: gfp_mask=0x\w+\(GFP_KERNEL\), order=3, ", report)
+    for line in (r"oom: .* asked by crash_out_of_memory\+0x", r"oom: Mem-Info", r"oom: Node 0 active:",
+                 r"oom: Node 0 DMA +free:\d+ min:\d+", r"oom: Victims "):
+        assert asked and re.search(line, report[asked.end():]), line
+
+
+def test_without_oom_panic_the_request_fails(launch):
+    done = launch("--run", cmdline='run="crash out_of_memory; alloc 3; check"')
+    assert "Out of memory: order 3 for main, and nobody is left to kill" in done.stdout
+    assert "panic" not in done.stdout
+    assert re.search(r"^id 0: pfn 0x\w+, .* order 3", done.stdout, re.MULTILINE)
+    assert re.search(r"^check: all \d+ invariants hold", done.stdout, re.MULTILINE)
 
 
 def test_misuse_names_the_caller(launch):
