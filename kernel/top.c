@@ -9,7 +9,7 @@
  * at last "clear what is below". Nothing is ever cleared first, so nothing flickers.
  *
  * A panel is a row of the table `panels`: heading, how many rows it has, one row drawn. What the
- * kernel learns to do later (CPUs, caches, kswapd) is one more.
+ * kernel learns to do later (CPUs, caches) is one more.
  *
  *	zone          free   min   low  high
  *	0 Normal     12345   640   800   960   [========m===l===h==>]
@@ -27,7 +27,9 @@
 #include <base/format.h>
 #include <base/string.h>
 #include <mm/inspect.h>
+#include <mm/lru.h>
 #include <mm/numa.h>
+#include <mm/reclaim.h>
 #include <x86/time.h>
 
 #define ULL(x)        ((unsigned long long)(x))
@@ -43,28 +45,53 @@
 
 /* --- What is shown ------------------------------------------------------------------------- */
 
+/* What reclaim does on a node: its lists, and both reclaimers together. */
+struct node_reclaim {
+	struct lru_snapshot lru;
+	enum kswapd_state kswapd;
+	u64 scanned, stolen;             /* since boot */
+	u64 scanned_since, stolen_since; /* the sample before */
+};
+
 static struct {
-	u64 at_ns;
+	u64 at_ns, since_ns; /* since the sample before */
 	u64 frames;
 	u32 nr_nodes, nr_zones;
 	struct node_snapshot node[MAX_NUMNODES];
+	struct node_reclaim reclaim[MAX_NUMNODES];              /* of the same nodes */
 	struct zone_snapshot zone[MAX_NUMNODES * MAX_NR_ZONES]; /* those with managed pages */
 	u64 events[NR_ZONE_EVENTS];                             /* of all of them */
 	u64 since[NR_ZONE_EVENTS];                              /* the sample before */
 } sample;
 
+static void sample_reclaim(int nid, struct node_reclaim *out)
+{
+	struct reclaim_snapshot r = {.state = KSWAPD_NONE};
+	u64 scanned = out->scanned, stolen = out->stolen;
+
+	reclaim_snapshot(nid, &r);
+	lru_snapshot(nid, &out->lru);
+	out->kswapd = r.state;
+	out->scanned = r.scanned[RECLAIM_KSWAPD] + r.scanned[RECLAIM_DIRECT];
+	out->stolen = r.reclaimed[RECLAIM_KSWAPD] + r.reclaimed[RECLAIM_DIRECT];
+	out->scanned_since = out->scanned - scanned;
+	out->stolen_since = out->stolen - stolen;
+}
+
 static void take_sample(void)
 {
-	u64 before[NR_ZONE_EVENTS];
+	u64 before[NR_ZONE_EVENTS], now_ns = time_since_entry_ns();
 	int nid;
 
 	memcpy(before, sample.events, sizeof(before));
 	memset(sample.events, 0, sizeof(sample.events));
-	sample.at_ns = time_since_entry_ns();
+	sample.since_ns = now_ns - sample.at_ns;
+	sample.at_ns = now_ns;
 	sample.nr_nodes = sample.nr_zones = 0;
 	for_each_node(nid) {
 		if (!node_snapshot(nid, &sample.node[sample.nr_nodes]))
 			continue;
+		sample_reclaim(nid, &sample.reclaim[sample.nr_nodes]);
 		sample.nr_nodes++;
 		for (u32 type = 0; type < MAX_NR_ZONES; type++) {
 			struct zone_snapshot *zone = &sample.zone[sample.nr_zones];
@@ -86,6 +113,8 @@ void top_begin(void)
 	take_sample();
 	sample.frames = 0;
 	memset(sample.since, 0, sizeof(sample.since));
+	for (u32 i = 0; i < sample.nr_nodes; i++)
+		sample.reclaim[i].scanned_since = sample.reclaim[i].stolen_since = 0;
 }
 
 /* --- Pieces of a row ----------------------------------------------------------------------- */
@@ -239,6 +268,47 @@ static void draw_orders(struct screen *s, u32 i)
 	screen_printf(s, " %8s", largest < 0 ? "none" : size_text(size, (u64)PAGE_SIZE << largest));
 }
 
+static u32 count_reclaim(void)
+{
+	return sample.nr_nodes;
+}
+
+static u64 per_second(u64 nr)
+{
+	/* Less than 2^34 pages in a frame, of a minute at most. */
+	return sample.since_ns ? nr * 1000 / MAX(sample.since_ns / 1000000, (u64)1) : 0;
+}
+
+/* What was stolen of a hundred looked at; green where there was nothing to look at twice. */
+static void draw_steal(struct screen *s, const struct node_reclaim *r)
+{
+	u64 percent = r->scanned_since ? r->stolen_since * 100 / r->scanned_since : 0;
+
+	if (r->scanned_since == 0)
+		return;
+	screen_colour(s, percent >= 50 ? COLOUR_GREEN : percent >= 10 ? COLOUR_YELLOW : COLOUR_RED);
+	screen_printf(s, " %4llu%%", ULL(percent));
+	screen_colour(s, COLOUR_NONE);
+}
+
+static void draw_reclaim(struct screen *s, u32 i)
+{
+	const struct node_reclaim *r = &sample.reclaim[i];
+	char text[8];
+
+	screen_printf(s, "%4d %9llu %9llu", sample.node[i].nid, ULL(r->lru.pages[LRU_INACTIVE]),
+		      ULL(r->lru.pages[LRU_ACTIVE]));
+	screen_printf(s, " %6s", short_number(text, r->lru.pages[LRU_PINNED]));
+	screen_printf(s, " %6s", short_number(text, r->lru.dirty_pages));
+	screen_printf(s, " %6s", short_number(text, r->lru.writeback_pages));
+	screen_colour(s, r->kswapd == KSWAPD_HOPELESS ? COLOUR_RED : COLOUR_NONE);
+	screen_printf(s, "  %-9s", kswapd_state_name(r->kswapd));
+	screen_colour(s, COLOUR_NONE);
+	screen_printf(s, " %6s", short_number(text, per_second(r->scanned_since)));
+	screen_printf(s, " %7s", short_number(text, per_second(r->stolen_since)));
+	draw_steal(s, r);
+}
+
 #define EVENTS_A_ROW 3
 
 static u32 count_event_rows(void)
@@ -252,8 +322,7 @@ static void draw_events(struct screen *s, u32 i)
 
 	for (u32 event = i * EVENTS_A_ROW; event < MIN((i + 1) * EVENTS_A_ROW, (u32)NR_ZONE_EVENTS);
 	     event++) {
-		screen_printf(s, "%s%-16s %4s", event % EVENTS_A_ROW ? "    " : " ",
-			      zone_event_name((enum zone_event)event),
+		screen_printf(s, " %-20s %4s", zone_event_name((enum zone_event)event),
 			      short_number(text, sample.since[event]));
 	}
 }
@@ -271,6 +340,8 @@ static const struct panel panels[] = {
 	 count_zones, draw_zone},
 	{"free blocks    0    1    2    3    4    5    6    7    8    9   10  largest", "zones",
 	 count_zones, draw_orders},
+	{"lru  inactive    active pinned  dirty  wback  kswapd    scan/s steal/s steal", "nodes",
+	 count_reclaim, draw_reclaim},
 	{"since the last frame, all zones", "rows", count_event_rows, draw_events},
 };
 _Static_assert(MAX_ORDER == 10, "the heading names each order");

@@ -15,6 +15,7 @@
 #include <mm/gfp.h>
 #include <mm/numa.h>
 #include <mm/page.h>
+#include <mm/reclaim.h>
 #include <mm/trace.h>
 #include <x86/smp.h>
 #include <x86/time.h>
@@ -29,6 +30,12 @@
 static void print_block(const struct trace_record *r)
 {
 	kprintf(" pfn 0x%llx order %u node %u zone %s", (unsigned long long)r->id, r->order, r->nid,
+		zone_type_name((enum zone_type)r->zone));
+}
+
+static void print_place(const struct trace_record *r)
+{
+	kprintf(" order %u node %u zone %s", r->order, r->nid,
 		zone_type_name((enum zone_type)r->zone));
 }
 
@@ -59,14 +66,13 @@ static void print_record(const struct trace_record *r)
 		print_caller(r);
 		break;
 	case TRACE_PAGE_ALLOC_FAILED:
-		kprintf(" order %u node %u zone %s", r->order, r->nid,
-			zone_type_name((enum zone_type)r->zone));
+		print_place(r);
 		print_caller(r);
 		break;
 	case TRACE_PCP_REFILL:
 	case TRACE_PCP_DRAIN:
-		kprintf(" order %u node %u zone %s pages %llu\n", r->order, r->nid,
-			zone_type_name((enum zone_type)r->zone), arg);
+		print_place(r);
+		kprintf(" pages %llu\n", arg);
 		break;
 	case TRACE_ZONE_SPLIT:
 		print_block(r);
@@ -87,6 +93,31 @@ static void print_record(const struct trace_record *r)
 		kprintf(" rule %llu request %llu order %u", (unsigned long long)r->id, arg,
 			r->order);
 		print_caller(r);
+		break;
+	case TRACE_OOM_KILL:
+		kprintf(" victim %llu badness %llu order %u node %u zone %s",
+			(unsigned long long)r->id, arg, r->order, r->nid,
+			zone_type_name((enum zone_type)r->zone));
+		print_caller(r);
+		break;
+	case TRACE_KSWAPD_WAKE:
+		kprintf(" node %u wanted 0x%llx\n", r->nid, arg);
+		break;
+	case TRACE_KSWAPD_SLEEP:
+		kprintf(" node %u freed %llu %s\n", r->nid, arg,
+			kswapd_state_name((enum kswapd_state)r->id));
+		break;
+	case TRACE_RECLAIM_BEGIN:
+		print_place(r);
+		kprintf(" wanted %llu\n", arg);
+		break;
+	case TRACE_RECLAIM_END:
+		print_place(r);
+		kprintf(" scanned %llu freed %llu\n", (unsigned long long)r->id, arg);
+		break;
+	case TRACE_RECLAIM_BLOCK:
+		print_block(r);
+		kprintf(" evicted %llu whole %llu\n", arg >> 1, arg & 1);
 		break;
 	case TRACE_LOST:
 		kprintf(" %llu found the ring full\n", arg);

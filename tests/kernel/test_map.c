@@ -273,17 +273,17 @@ static void top_counts_since_the_last_frame(struct ktest *t)
 
 	top_begin();
 	draw(60, false);
-	EXPECT(t, strstr(frame, "pgalloc             0") != NULL);
+	EXPECT(t, strstr(frame, "pgalloc                 0") != NULL);
 	page = take(t, 2);
 	if (!page)
 		return;
 	draw(60, false);
-	EXPECT(t, strstr(frame, "pgalloc_blocks      1") != NULL);
-	EXPECT(t, strstr(frame, "pgalloc             4") != NULL);
+	EXPECT(t, strstr(frame, "pgalloc_blocks          1") != NULL);
+	EXPECT(t, strstr(frame, "pgalloc                 4") != NULL);
 	__free_pages(page, 2);
 	draw(60, false);
-	EXPECT(t, strstr(frame, "pgalloc             0") != NULL);
-	EXPECT(t, strstr(frame, "pgfree              4") != NULL);
+	EXPECT(t, strstr(frame, "pgalloc                 0") != NULL);
+	EXPECT(t, strstr(frame, "pgfree                  4") != NULL);
 }
 
 /* --- Words --------------------------------------------------------------------------------- */
