@@ -18,6 +18,8 @@
 #define MAX_BLOCK_PAGES ((u64)1 << MAX_ORDER)
 
 struct lru_owner;
+struct kmem_cache_node;
+
 enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, MAX_NR_ZONES };
 
 /*
@@ -114,14 +116,30 @@ struct page {
 			struct page *owner_next;
 			u64 owner_key, owner_value;
 		};
+		struct { /* ALLOCATED with PAGE_MARK_SLAB, and the pages behind it: mm/slab.h */
+			struct list_head slab_link; /* under its node's lock */
+			u64 *slab_map;              /* a bit for each object: it is free */
+			u64 slab_bits;              /* the map itself, where it fits */
+			u32 slab_nr_free;           /* under its node's lock */
+			u32 slab_offset;            /* of the first object, bytes */
+			u64 slab_checked;           /* which look of check saw it on a list */
+			/*
+			 * In every page of a slab: whose its objects are; 0 in what is no slab's, unless its holder
+			 * keeps something there. Constant while it is a slab's.
+			 */
+			struct kmem_cache_node *slab_home;
+		};
 		u64 arm_words[7];
 	};
 };
 
 _Static_assert(sizeof(struct page) == 64, "the memory map is one cache line a frame");
+_Static_assert(__builtin_offsetof(struct page, slab_home) == 56, "where no free page has anything");
 
 /* Taken below the marks of its own request: it is for freeing memory, and for nobody else. */
 #define PAGE_MARK_RESERVE 1u
+/* A slab's: freed by its cache alone, and never by a hit path. */
+#define PAGE_MARK_SLAB 4u
 /* An owner's, and reclaimable: freed by put_page() alone, and never by a hit path. */
 #define PAGE_MARK_LRU    8u
 #define PAGE_MARKS_SHIFT 12 /* in `head` */
