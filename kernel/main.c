@@ -15,12 +15,13 @@
  *	 7  page tables                  the final ones: W^X, no low half. First allocations
  *	 8  this CPU's area and stacks   on its own node, with guards below them; the boot stack is
  *	                                 left behind
- *	 9  the memory manager           zones, struct page, buddy; memblock closes
+ *	 9  the memory manager           zones, struct page, buddy; memblock closes; object caches
  *	10  interrupts and threads       serial line, local APIC, tick; what runs becomes a thread
  *	11  the other CPUs               all of them; each becomes its own idle thread
  *	12  accounting                   each page of the firmware's map has an owner, or the boot
  *	                                 ends here: a page that is lost, or had twice
- *	13  kswapd                       one for each node: makes room before requests have to
+ *	13  kswapd                       one for each node: makes room before requests have to; all
+ *	                                 CPUs get their stacks of objects
  *	14  what the options ask for     tests, benchmark, commands, or the monitor
  *
  * Steps 1 to 9 run with interrupts off, and 1 to 10 on one CPU.
@@ -48,6 +49,7 @@
 #include <mm/oom.h>
 #include <mm/page_alloc.h>
 #include <mm/reclaim.h>
+#include <mm/slab.h>
 #include <x86/apic.h>
 #include <x86/cpu_area.h>
 #include <x86/fwcfg.h>
@@ -297,6 +299,7 @@ static void run_kernel(void)
 	u64 start_ns = time_since_entry_ns(), mm_ns;
 
 	mm_init(&mm);
+	slab_init();
 	mm_ns = time_since_entry_ns() - start_ns;
 	allocator_ready = true;
 	cpus_memory_ready();
@@ -307,6 +310,7 @@ static void run_kernel(void)
 	check_accounting();
 	/* Says itself what is missing; requests then make room themselves. */
 	(void)kswapd_start();
+	slab_start();
 	print_summary();
 	klog(LOG_INFO, "highwater", "memory manager up in %llu us: %llu us a GiB",
 	     (unsigned long long)mm_ns / 1000,

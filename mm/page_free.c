@@ -17,7 +17,8 @@
  *	page_free_to_zone(page)     reclaim's: whoever waits for the mark sees the page at once
  *
  * Everything a caller can get wrong is caught before anything is changed, and named. A page with PAGE_MARK_LRU
- * is not its holder's to free: others may have references. The marks are part of `head`, so that such a
+ * is not its holder's to free: others may have references. Nor is one with PAGE_MARK_SLAB: objects are in it, and its
+ * cache takes the mark off first. The marks are part of `head`, so that such a
  * page leaves the hit path at no cost, and ends in the report below.
  *
  * Lock: one zone's, with interrupts off; before it, this CPU's ownership of its own lists (mm/pcp.c).
@@ -34,9 +35,10 @@
 #include "claim.h"
 #include "memmap.h"
 #include "pcp.h"
+#include "slab.h" /* for a name in a report */
 
 /* Whose pages are not their holder's to free. */
-#define MARKS_NOT_TO_FREE PAGE_MARK_LRU
+#define MARKS_NOT_TO_FREE (PAGE_MARK_LRU | PAGE_MARK_SLAB)
 
 /* --- What the caller got wrong -------------------------------------------------------------- */
 
@@ -91,6 +93,11 @@ static __noinline _Noreturn void report_bad_free(const struct page *page, unsign
 			os_panic("page on an LRU: put_page() frees it: pfn 0x%llx (node %u, zone "
 				 "%s); freed with order %u by %s",
 				 pfn, page->nid, zone_type_name(page->zone), order, caller);
+		if (page->marks & PAGE_MARK_SLAB)
+			os_panic("page of a slab of cache '%s': the cache frees it: pfn 0x%llx "
+				 "(node %u, zone %s); freed with order %u by %s",
+				 page->slab_home->cache->name, pfn, page->nid,
+				 zone_type_name(page->zone), order, caller);
 		os_panic("wrong order: pfn 0x%llx (node %u, zone %s) was allocated with order %u, "
 			 "freed with order %u by %s",
 			 pfn, page->nid, zone_type_name(page->zone), page->order, order, caller);

@@ -212,6 +212,8 @@ u16 pcp_hit_limit(const struct zone *zone, const struct pcp_list *list);
 void hit_paths_close(void);
 void hit_paths_open(void);
 bool hit_paths_are_open(void);
+/* Boot: what is above and has hit paths, too, is closed and opened with these. */
+void hit_paths_follow(void (*close)(void), void (*open)(void));
 
 /*
  * After the zone's nr_claims has changed: while it has one, nothing is freed to its lists by the hit path;

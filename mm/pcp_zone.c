@@ -44,6 +44,8 @@ static bool started;
  */
 static u32 closed;
 static u32 hits_closed; /* the hit paths alone: the same */
+/* Of the slab layer, which stands on this one and registers them; constant after boot. */
+static void (*close_above)(void), (*open_above)(void);
 
 /*
  * Up to where the hit path may free to the list. Relaxed: who changes one of them owns every list
@@ -208,6 +210,8 @@ void hit_paths_close(void)
 	/* Also by who is not the first: as pcp_close(). */
 	fast_marks_setup();
 	set_capacities();
+	if (close_above)
+		close_above();
 }
 
 void hit_paths_open(void)
@@ -215,10 +219,19 @@ void hit_paths_open(void)
 	u32 before = __atomic_fetch_sub(&hits_closed, 1, __ATOMIC_RELAXED);
 
 	ASSERT_MSG(before > 0, "hit paths opened, which nobody closed");
+	if (open_above)
+		open_above();
 	if (before > 1)
 		return;
 	fast_marks_setup();
 	set_capacities();
+}
+
+void hit_paths_follow(void (*close)(void), void (*open)(void))
+{
+	ASSERT_MSG(hit_paths_are_open(), "slabs begin while hit paths are closed");
+	close_above = close;
+	open_above = open;
 }
 
 bool hit_paths_are_open(void)

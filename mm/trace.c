@@ -62,6 +62,13 @@ static const char *const event_names[NR_TRACE_EVENTS] = {
 	[TRACE_RECLAIM_BEGIN] = "reclaim_begin",
 	[TRACE_RECLAIM_END] = "reclaim_end",
 	[TRACE_RECLAIM_BLOCK] = "reclaim_block",
+	[TRACE_SLAB_ALLOC] = "slab_alloc",
+	[TRACE_SLAB_FREE] = "slab_free",
+	[TRACE_SLAB_REFILL] = "slab_refill",
+	[TRACE_SLAB_FLUSH] = "slab_flush",
+	[TRACE_SLAB_GROW] = "slab_grow",
+	[TRACE_SLAB_GIVE] = "slab_give",
+	[TRACE_SLAB_REAP] = "slab_reap",
 	[TRACE_LOST] = "lost",
 };
 

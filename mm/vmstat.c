@@ -66,6 +66,16 @@ static const char *const names[] = {
 	[VMSTAT_FAULT_INJECTED] = "hw_fault_injected",
 	[VMSTAT_OOM_PASSED_OVER] = "hw_oom_passed_over",
 	[VMSTAT_OOM_TURN_WAIT] = "hw_oom_turn_wait",
+	[VMSTAT_SLAB_REFILL] = "hw_slab_refill",
+	[VMSTAT_SLAB_FLUSH] = "hw_slab_flush",
+	[VMSTAT_SLAB_ALIEN_FLUSH] = "hw_slab_alien_flush",
+	[VMSTAT_SLAB_GROW] = "hw_slab_grow",
+	[VMSTAT_SLAB_GIVE_BACK] = "hw_slab_give_back",
+	[VMSTAT_SLAB_MEMS_MOVED] = "hw_slab_mems_moved",
+	[VMSTAT_SLAB_FAIL] = "hw_slab_fail",
+	[VMSTAT_SLAB_REAP] = "hw_slab_reap",
+	[VMSTAT_SLAB_REAPED] = "hw_slab_reaped",
+	[VMSTAT_SLAB_UNSHARE] = "hw_slab_unshare",
 };
 _Static_assert(ARRAY_SIZE(names) == NR_VMSTAT_ITEMS, "every item has a name");
 

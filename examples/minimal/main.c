@@ -1,8 +1,8 @@
 /*
  * A kernel with one CPU and no threads that takes mm/ as it is.
  *
- * It tells mm/ what memory there is, takes all of it in blocks of every size, gives it back, and
- * looks whether mm/ is then exactly as it was. Success is exit code 0x10 through QEMU's
+ * It tells mm/ what memory there is, takes all of it in blocks of every size, with a record from kmalloc() of each,
+ * gives it back, and looks whether mm/ is then exactly as it was. Success is exit code 0x10 through QEMU's
  * isa-debug-exit; anything else is failure, a triple fault (there are no exception handlers) among
  * it, which ends QEMU with 0 instead.
  *
@@ -18,6 +18,7 @@
 #include <base/string.h>
 #include <mm/check.h>
 #include <mm/inspect.h>
+#include <mm/kmalloc.h>
 #include <mm/memblock.h>
 #include <mm/mm.h>
 #include <mm/numa.h>
@@ -86,6 +87,7 @@ static void bring_up(const struct hvm_start_info *start)
 	numa_topology_flat(&topology);
 	require(numa_init(&topology) == 0, "a topology of one node");
 	mm_init(&defaults);
+	slab_init();
 }
 
 /* --- Using it ------------------------------------------------------------------------------ */
@@ -109,50 +111,75 @@ static void check_zeroed(void)
 	}
 }
 
+/* A block that is taken: what it was when it was taken. */
+struct taken {
+	struct list_head link;
+	struct page *page;
+	u64 serial;
+	u32 order;
+};
+
+/* False: there is no such block, or no memory for its record. */
+static bool take(struct list_head *all, u32 order, u64 serial)
+{
+	struct taken *taken = kmalloc(sizeof(*taken), GFP_KERNEL | __GFP_NOWARN);
+
+	if (!taken)
+		return false;
+	taken->page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, order);
+	if (!taken->page) {
+		kfree(taken);
+		return false;
+	}
+	taken->order = order;
+	taken->serial = serial;
+	*(u64 *)page_address(taken->page) = serial;
+	list_add(&taken->link, all);
+	return true;
+}
+
 /*
  * Takes blocks of all orders in turn until there is none, leaving out the orders that have failed.
- * Each block gets a word of its own, so that one handed out twice is seen.
+ * Each block gets a number of its own, so that one handed out twice is seen.
  */
-static u64 take_all(struct list_head *taken)
+static u64 take_all(struct list_head *all)
 {
 	u64 pages = 0;
 
 	for (u32 turn = 0, nr_orders = NR_ORDERS; nr_orders > 0; turn++) {
 		u32 order = turn % nr_orders;
-		struct page *page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, order);
 
-		if (!page) {
+		if (take(all, order, turn))
+			pages += (u64)1 << order;
+		else
 			nr_orders = order;
-			continue;
-		}
-		*(pfn_t *)page_address(page) = page_to_pfn(page);
-		/* An allocated page's link is its holder's to use. */
-		list_add(&page->free_link, &taken[order]);
-		pages += (u64)1 << order;
 	}
 	return pages;
 }
 
-static u64 give_all_back(struct list_head *taken)
+static u64 give_all_back(struct list_head *all, u64 *records)
 {
 	u64 pages = 0;
 
-	for (u32 order = 0; order < NR_ORDERS; order++) {
-		while (!list_empty(&taken[order])) {
-			struct page *page = list_first_entry(&taken[order], struct page, free_link);
+	while (!list_empty(all)) {
+		struct taken *taken = list_first_entry(all, struct taken, link);
 
-			require(*(pfn_t *)page_address(page) == page_to_pfn(page),
-				"nobody else writes to a block");
-			list_del(&page->free_link);
-			__free_pages(page, order);
-			pages += (u64)1 << order;
-		}
+		require(*(u64 *)page_address(taken->page) == taken->serial,
+			"nobody else writes to a block");
+		list_del(&taken->link);
+		__free_pages(taken->page, taken->order);
+		pages += (u64)1 << taken->order;
+		kfree(taken);
+		++*records;
 	}
 	return pages;
 }
 
+/* With nothing that caches and the CPU keep at hand, since that does not merge. */
 static void snapshot(struct zone_snapshot *zones)
 {
+	kmem_cache_shrink_all();
+	drain_all_pages();
 	for (u32 type = 0; type < MAX_NR_ZONES; type++)
 		require(zone_snapshot(0, (enum zone_type)type, &zones[type]), "node 0");
 }
@@ -162,7 +189,6 @@ static void check_unchanged(const struct zone_snapshot *before)
 {
 	struct zone_snapshot after[MAX_NR_ZONES];
 
-	drain_all_pages(); /* what the CPU keeps at hand does not merge */
 	snapshot(after);
 	for (u32 type = 0; type < MAX_NR_ZONES; type++) {
 		say("%-6s %7llu pages managed, %7llu free again", after[type].name,
@@ -192,20 +218,19 @@ static void misbehave(const struct hvm_start_info *start)
 _Noreturn void kernel_main(const struct hvm_start_info *start)
 {
 	struct zone_snapshot before[MAX_NR_ZONES];
-	struct list_head taken[NR_ORDERS];
+	struct list_head taken = {&taken, &taken};
 	struct page_accounting memory;
 	struct check_report report;
-	u64 pages;
+	u64 pages, records = 0;
 
 	serial_init();
 	bring_up(start);
 	snapshot(before);
-	for (u32 order = 0; order < NR_ORDERS; order++)
-		list_init(&taken[order]);
-
 	check_zeroed();
-	pages = take_all(taken);
-	require(give_all_back(taken) == pages, "what was taken is given back");
+	pages = take_all(&taken);
+	require(give_all_back(&taken, &records) == pages, "what was taken is given back");
+	say("%llu blocks, each with a record of %llu bytes from kmalloc()",
+	    (unsigned long long)records, (unsigned long long)sizeof(struct taken));
 	misbehave(start);
 
 	check_unchanged(before);

@@ -51,6 +51,16 @@ enum vmstat_item {
 	VMSTAT_FAULT_INJECTED,    /* requests that a rule made fail: not counted as given up */
 	VMSTAT_OOM_PASSED_OVER,   /* of them: had not ended within their time */
 	VMSTAT_OOM_TURN_WAIT,     /* requests that waited for another's kill */
+	VMSTAT_SLAB_REFILL,       /* the slab layer: a CPU's stack was filled from its home */
+	VMSTAT_SLAB_FLUSH,        /* gave back to its home */
+	VMSTAT_SLAB_ALIEN_FLUSH,  /* the same, of another node's objects */
+	VMSTAT_SLAB_GROW,         /* slabs made */
+	VMSTAT_SLAB_GIVE_BACK,    /* slabs given back to the page allocator */
+	VMSTAT_SLAB_MEMS_MOVED,   /* requests begun anew: the allowed nodes had changed meanwhile */
+	VMSTAT_SLAB_FAIL,         /* requests that got nothing */
+	VMSTAT_SLAB_REAP,         /* rounds of reaping */
+	VMSTAT_SLAB_REAPED,       /* objects that it has taken home */
+	VMSTAT_SLAB_UNSHARE,      /* batches of what a node shares that went to their slabs */
 	NR_VMSTAT_ITEMS
 };
 /* From here on our own. */

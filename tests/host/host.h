@@ -26,11 +26,12 @@ struct host_machine {
 	u8 distance[8][8]; /* 0: 10 to itself, 20 to others */
 	u64 min_free_kbytes;
 	bool one_block_type;
+	bool no_slab; /* without slab_init(), whose caches take pages: for cases that count every one */
 };
 
 /* Maps the RAM and tells memblock; reserves the first page. Once a process: a test case. */
 void host_machine_memory(const struct host_machine *machine);
-/* The same, then numa_init() and mm_init(). */
+/* The same, then numa_init(), mm_init() and, if the machine wants it, slab_init(). */
 void host_machine_boot(const struct host_machine *machine);
 /* Its topology, as firmware would have told it. */
 void host_machine_topology(const struct host_machine *machine, struct numa_topology *topology);

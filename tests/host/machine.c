@@ -8,6 +8,7 @@
 #include <mm/check.h>
 #include <mm/memblock.h>
 #include <mm/mm.h>
+#include <mm/slab.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -60,6 +61,8 @@ void host_machine_boot(const struct host_machine *machine)
 	if (numa_init(&topology) != 0)
 		abort();
 	mm_init(&options);
+	if (!machine->no_slab)
+		slab_init();
 }
 
 void expect_check_clean(struct ktest *t)

@@ -5,6 +5,7 @@
 
 #include <base/string.h>
 #include <mm/page_alloc.h>
+#include <mm/slab.h>
 
 static struct zones_picture {
 	struct zone_snapshot zone[MAX_NUMNODES][MAX_NR_ZONES];
@@ -28,6 +29,7 @@ static void look_at_zones(struct zones_picture *m)
 
 void pages_settle(void)
 {
+	kmem_cache_shrink_all();
 	drain_all_pages();
 }
 

@@ -1,5 +1,5 @@
 /*
- * Sweeping: a piece of work is done again and again, and each time another of its requests for pages
+ * Sweeping: a piece of work is done again and again, and each time another of its requests for memory
  * fails: first the 1st, then the 2nd, until it asks for fewer and none fails. Each time it must end
  * cleanly, and nothing may be lost.
  *
@@ -25,6 +25,7 @@ struct sweep {
 	void (*settle)(void); /* gives back what is kept for the next time; NULL: nothing */
 	u64 (*kept)(void);    /* pages that stay for good, by now; NULL: none */
 	u32 most;             /* requests that it makes, at most: the sweep ends there */
+	u32 stride;           /* so many at a time, where there are too many to try each; 0: one */
 	bool has_another_way; /* it may be DONE with one request failed */
 };
 

@@ -17,6 +17,7 @@
  * The border of the nodes is inside a 4 MiB unit.
  */
 static const struct host_machine two_nodes = {
+	.no_slab = true,
 	.ram = {{0, MiB(64), 0}, {GiB(4), MiB(34), 0}, {GiB(4) + MiB(34), MiB(30), 1}},
 	.nr_nodes = 2,
 };

@@ -17,6 +17,7 @@
  *	| 0: DMA | 0: DMA32 |        | 0: Normal   | 1: Normal    |     distance 20
  */
 static const struct host_machine two_nodes = {
+	.no_slab = true,
 	.ram = {{0, MiB(64), 0}, {GiB(4), MiB(32), 0}, {GiB(5), MiB(64), 1}},
 	.nr_nodes = 2,
 	.nr_cpus = 2,
@@ -311,7 +312,8 @@ static void free_map(void *arg)
 	}
 }
 
-static const struct host_machine with_hole = {.ram = {{0, MiB(6), 0}, {MiB(7), MiB(57), 0}}};
+static const struct host_machine with_hole = {.ram = {{0, MiB(6), 0}, {MiB(7), MiB(57), 0}},
+					      .no_slab = true};
 
 static void free_hole(void *arg)
 {

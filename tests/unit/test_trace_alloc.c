@@ -13,6 +13,7 @@
 #include "mm/watermark.h"
 
 static const struct host_machine machine = {
+	.no_slab = true,
 	.ram = {{GiB(4), MiB(384), 0}, {GiB(8), MiB(384), 1}},
 	.nr_nodes = 2,
 	.nr_cpus = 4,

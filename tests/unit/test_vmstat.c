@@ -16,6 +16,7 @@
  *	| 0: DMA | 0: DMA32 |        | 0: Normal   | 1: Normal    |     CPU 0 on node 0, CPU 1 on 1
  */
 static const struct host_machine two_nodes = {
+	.no_slab = true,
 	.ram = {{0, MiB(64), 0}, {GiB(4), MiB(32), 0}, {GiB(5), MiB(64), 1}},
 	.nr_nodes = 2,
 	.nr_cpus = 2,
