@@ -433,6 +433,7 @@ static u64 managed_bytes(void)
 void slab_init(void)
 {
 	slab_max_order = managed_bytes() < SMALL_MACHINE_BYTES ? 0 : 1;
+	slab_fallback_install();
 	make_first_caches();
 	kmalloc_init();
 	stacks_ready = true;

@@ -5,7 +5,9 @@
  *	 - - - - -  else the request is built: who may have memory where (struct slab_request)
  *	STACK       the preferred node: what this CPU has of it
  *	LISTS       what is shared there, its partial slabs, its free ones
- *	GROW        a new slab, from wherever the page allocator has memory for it
+ *	GROW        a new slab from that node's memory, without reclaim
+ *	            __GFP_THISNODE ends here, and reclaims, if it may; with __GFP_NOFAIL by an object or a panic
+ *	FALLBACK    another node, by the installed policy: mm/slab_fallback.c
  *	            the cpuset has moved meanwhile: all again, at most MAX_CPUSET_ROUNDS
  *
  * Where somebody looks over the shoulder (debugging, tracing, injection: the stacks are closed) every request comes
@@ -97,7 +99,7 @@ static void *alloc_near(const struct slab_request *request)
 		return object;
 	if (!is_permitted && ~gfp & (__GFP_THISNODE | __GFP_NOFAIL))
 		return NULL;
-	return slab_grow_on(request->cache, nid, gfp);
+	return slab_grow_on(request->cache, nid, gfp & __GFP_THISNODE ? gfp : slab_near_gfp(gfp));
 }
 
 /* --- The whole way ------------------------------------------------------------------------------------ */
@@ -166,7 +168,10 @@ static void *alloc_whole_way(struct kmem_cache *cache, gfp_t gfp, int nid, uintp
 	for (u32 round = 0;; round++) {
 		build(&request, cache, gfp, nid, call_site);
 		object = alloc_near(&request);
-		if (object || !permit_is_stale(&request.permit) || round == MAX_CPUSET_ROUNDS)
+		if (!object && !(gfp & __GFP_THISNODE))
+			object = slab_fall_back(&request);
+		if (object || !slab_fallback_begins_anew() || !permit_is_stale(&request.permit) ||
+		    round == MAX_CPUSET_ROUNDS)
 			break;
 		vmstat_count(VMSTAT_SLAB_MEMS_MOVED);
 	}

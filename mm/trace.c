@@ -68,6 +68,7 @@ static const char *const event_names[NR_TRACE_EVENTS] = {
 	[TRACE_SLAB_FLUSH] = "slab_flush",
 	[TRACE_SLAB_GROW] = "slab_grow",
 	[TRACE_SLAB_GIVE] = "slab_give",
+	[TRACE_SLAB_FALLBACK] = "slab_fallback",
 	[TRACE_SLAB_REAP] = "slab_reap",
 	[TRACE_LOST] = "lost",
 };

@@ -31,14 +31,15 @@ enum trace_event {
 	TRACE_RECLAIM_END,   /* the same; id: pages looked at, arg: freed */
 	TRACE_RECLAIM_BLOCK, /* pfn; arg: pages evicted, doubled, and 1 if the block was whole then */
 	/* Of the slab layer; id is the object's address, or the cache's. */
-	TRACE_SLAB_ALLOC,  /* object; arg: its size; gfp, nid, call_site */
-	TRACE_SLAB_FREE,   /* the same */
-	TRACE_SLAB_REFILL, /* cache; arg: objects, nid: their home */
-	TRACE_SLAB_FLUSH,  /* the same; alien, if nid is not the CPU's */
-	TRACE_SLAB_GROW,   /* cache; arg: pfn, order, nid */
-	TRACE_SLAB_GIVE,   /* the same: a slab goes back to the page allocator */
-	TRACE_SLAB_REAP,   /* cache; arg: objects, nid */
-	TRACE_LOST,        /* arg: records that found the ring full */
+	TRACE_SLAB_ALLOC,    /* object; arg: its size; gfp, nid, call_site */
+	TRACE_SLAB_FREE,     /* the same */
+	TRACE_SLAB_REFILL,   /* cache; arg: objects, nid: their home */
+	TRACE_SLAB_FLUSH,    /* the same; alien, if nid is not the CPU's */
+	TRACE_SLAB_GROW,     /* cache; arg: pfn, order, nid */
+	TRACE_SLAB_GIVE,     /* the same: a slab goes back to the page allocator */
+	TRACE_SLAB_FALLBACK, /* cache; arg: enum slab_fallback_step, nid: looked at, call_site */
+	TRACE_SLAB_REAP,     /* cache; arg: objects, nid */
+	TRACE_LOST,          /* arg: records that found the ring full */
 	NR_TRACE_EVENTS
 };
 

@@ -56,11 +56,18 @@ enum vmstat_item {
 	VMSTAT_SLAB_ALIEN_FLUSH,  /* the same, of another node's objects */
 	VMSTAT_SLAB_GROW,         /* slabs made */
 	VMSTAT_SLAB_GIVE_BACK,    /* slabs given back to the page allocator */
-	VMSTAT_SLAB_MEMS_MOVED,   /* requests begun anew: the allowed nodes had changed meanwhile */
-	VMSTAT_SLAB_FAIL,         /* requests that got nothing */
-	VMSTAT_SLAB_REAP,         /* rounds of reaping */
-	VMSTAT_SLAB_REAPED,       /* objects that it has taken home */
-	VMSTAT_SLAB_UNSHARE,      /* batches of what a node shares that went to their slabs */
+	VMSTAT_SLAB_FALLBACK,     /* requests whose preferred node had neither object nor page */
+	VMSTAT_SLAB_FALLBACK_LOOK,   /* nodes that were looked at for them */
+	VMSTAT_SLAB_FALLBACK_OBJECT, /* of them served by a free object of another node */
+	VMSTAT_SLAB_FALLBACK_DRAIN,  /* for which CPUs gave back what they had */
+	VMSTAT_SLAB_FALLBACK_PAGE,   /* by a new slab */
+	VMSTAT_SLAB_FALLBACK_RETRY,  /* whose new slab was empty when they came to take from it */
+	VMSTAT_SLAB_FALLBACK_ATOMIC, /* posted: that would have slept with interrupts off */
+	VMSTAT_SLAB_MEMS_MOVED, /* requests begun anew: the allowed nodes had changed meanwhile */
+	VMSTAT_SLAB_FAIL,       /* requests that got nothing */
+	VMSTAT_SLAB_REAP,       /* rounds of reaping */
+	VMSTAT_SLAB_REAPED,     /* objects that it has taken home */
+	VMSTAT_SLAB_UNSHARE,    /* batches of what a node shares that went to their slabs */
 	NR_VMSTAT_ITEMS
 };
 /* From here on our own. */
