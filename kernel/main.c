@@ -113,6 +113,8 @@ static void read_options(void)
 	klog_set_level((enum log_level)options.loglevel);
 	if (options.lockcheck == 1 || (options.lockcheck < 0 && options.test.asked))
 		lockcheck_start();
+	slab_debug_choose((u32)options.slab_debug);
+	slab_order_choose(options.slab_random == 1, options.seed);
 	for (int i = 0; i < NR_MM_MECHANISMS; i++) {
 		int behaviour = options.behaviour[i];
 

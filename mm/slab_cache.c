@@ -144,9 +144,10 @@ static u32 line_align(u32 size)
 }
 
 /*
- * All that is constant, from name, object_size, align, flags, ctor and is_boot. False: no block is so large.
+ * All that is constant, from name, object_size, align, flags, ctor and is_boot, and what it is debugged by beyond
+ * what it asks for. False: no block is so large.
  */
-static bool lay_out(struct kmem_cache *cache)
+static bool lay_out(struct kmem_cache *cache, u32 debug_flags)
 {
 	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++)
 		cache->local[cpu] = &slab_no_stack;
@@ -157,7 +158,7 @@ static bool lay_out(struct kmem_cache *cache)
 		cache->align = MAX(cache->align, line_align(cache->object_size));
 	cache->zone_gfp = (cache->flags & SLAB_CACHE_DMA ? __GFP_DMA : 0) |
 			  (cache->flags & SLAB_CACHE_DMA32 ? __GFP_DMA32 : 0);
-	cache->size = ALIGN_UP(ALIGN_UP(cache->object_size, 8u), cache->align);
+	slab_debug_layout(cache, debug_flags);
 	if (cache->size > SLAB_MAX_SIZE)
 		return false;
 	slab_geometry(cache);
@@ -292,7 +293,7 @@ static struct kmem_cache *create(const struct cache_words *words)
 	cache->flags = words->flags;
 	cache->ctor = words->ctor;
 	cache->is_boot = words->is_boot;
-	if (!lay_out(cache))
+	if (!lay_out(cache, slab_debug_flags))
 		wrong = "its objects are larger than the largest block";
 	else
 		wrong = bring_up(cache);
@@ -390,7 +391,7 @@ static void make_first_caches(void)
 
 	for (u32 i = 0; i < ARRAY_SIZE(first); i++) {
 		first[i]->is_boot = true;
-		lay_out(first[i]);
+		lay_out(first[i], 0); /* reports stand on them */
 	}
 	for_each_node(nid) {
 		struct page *page =

@@ -89,6 +89,8 @@ void slab_free_slowly(struct kmem_cache *cache, void *object, uintptr_t call_sit
 	}
 	if (unlikely(!home))
 		slab_report_bad_free(cache, object, what, call_site);
+	if (home->cache->flags & SLAB_DEBUG_ALL)
+		slab_debug_free(home->cache, object, call_site);
 	if (unlikely(load_relaxed(&trace_enabled)))
 		trace(TRACE_SLAB_FREE, .id = (u64)(uintptr_t)object, .call_site = call_site,
 		      .arg = home->cache->object_size, .nid = (u16)home->nid);

@@ -87,6 +87,7 @@ struct page *slab_make(struct kmem_cache *cache, struct page *page, gfp_t gfp)
 	if (!page->slab_map)
 		return NULL;
 	set_all_free(cache, page);
+	slab_debug_slab_made(cache, page);
 	for (u32 i = 0; cache->ctor && i < cache->nr_objects; i++)
 		cache->ctor(slab_object(cache, page, i));
 	set_home(cache, page, home);

@@ -222,6 +222,8 @@ void *slab_alloc_slowly(struct kmem_cache *cache, gfp_t gfp, int nid, uintptr_t 
 	object = alloc_whole_way(cache, gfp, nid, call_site);
 	if (unlikely(!object))
 		return NULL;
+	if (cache->flags & SLAB_DEBUG_ALL)
+		slab_debug_alloc(cache, object, call_site);
 	if (unlikely(load_relaxed(&trace_enabled)))
 		trace_alloc(cache, object, gfp, call_site);
 	if (gfp & __GFP_ZERO)

@@ -83,6 +83,8 @@ static const char *const names[] = {
 	[VMSTAT_SLAB_REAP] = "hw_slab_reap",
 	[VMSTAT_SLAB_REAPED] = "hw_slab_reaped",
 	[VMSTAT_SLAB_UNSHARE] = "hw_slab_unshare",
+	[VMSTAT_SLAB_DEBUG_ALLOC] = "hw_slab_debug_alloc",
+	[VMSTAT_SLAB_DEBUG_FREE] = "hw_slab_debug_free",
 };
 _Static_assert(ARRAY_SIZE(names) == NR_VMSTAT_ITEMS, "every item has a name");
 

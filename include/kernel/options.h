@@ -31,8 +31,10 @@ struct options {
 	u64 loglevel;
 	int oom; /* enum oom_last_resort */
 	bool block_types;
-	bool numa;     /* false: one node */
-	int lockcheck; /* 0, 1; -1: from the first test on */
+	int slab_debug;  /* 0..3: slab_debug_choose() */
+	int slab_random; /* 0, 1 */
+	bool numa;       /* false: one node */
+	int lockcheck;   /* 0, 1; -1: from the first test on */
 	/* enum mm_behaviour; in behaviour[] -1: as profile says */
 	int profile;
 	int behaviour[NR_MM_MECHANISMS];

@@ -63,11 +63,13 @@ enum vmstat_item {
 	VMSTAT_SLAB_FALLBACK_PAGE,   /* by a new slab */
 	VMSTAT_SLAB_FALLBACK_RETRY,  /* whose new slab was empty when they came to take from it */
 	VMSTAT_SLAB_FALLBACK_ATOMIC, /* posted: that would have slept with interrupts off */
-	VMSTAT_SLAB_MEMS_MOVED, /* requests begun anew: the allowed nodes had changed meanwhile */
-	VMSTAT_SLAB_FAIL,       /* requests that got nothing */
-	VMSTAT_SLAB_REAP,       /* rounds of reaping */
-	VMSTAT_SLAB_REAPED,     /* objects that it has taken home */
-	VMSTAT_SLAB_UNSHARE,    /* batches of what a node shares that went to their slabs */
+	VMSTAT_SLAB_MEMS_MOVED,  /* requests begun anew: the allowed nodes had changed meanwhile */
+	VMSTAT_SLAB_FAIL,        /* requests that got nothing */
+	VMSTAT_SLAB_REAP,        /* rounds of reaping */
+	VMSTAT_SLAB_REAPED,      /* objects that it has taken home */
+	VMSTAT_SLAB_UNSHARE,     /* batches of what a node shares that went to their slabs */
+	VMSTAT_SLAB_DEBUG_ALLOC, /* objects that mm.debug has looked at on their way out */
+	VMSTAT_SLAB_DEBUG_FREE,  /* and on their way back */
 	NR_VMSTAT_ITEMS
 };
 /* From here on our own. */
