@@ -180,6 +180,10 @@ static void count_pages_locked(const struct zone *zone, struct memory_piece *pie
 
 		next = MIN(next, piece->end);
 		piece->pages[state < NR_PAGE_STATES ? state : PAGE_TAIL] += next - pfn;
+		/* Relaxed: the mark is its holder's. */
+		if (state == PAGE_ALLOCATED &&
+		    (PAGE_HEAD_MARKS(load_relaxed(&head->head)) & PAGE_MARK_SLAB))
+			piece->slab_pages += next - pfn;
 		pfn = next;
 	}
 }

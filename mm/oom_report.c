@@ -5,6 +5,7 @@
  *	how it came to that           call trace
  *	how it stands with memory     Mem-Info: each node's reclaimable pages, each zone with its marks
  *	why a block is not there      each zone's free blocks by order, and of which type
+ *	who has it in objects         the largest caches
  *	who gave back what            shrinkers
  *	who could end                 victims, with what each would give back
  *
@@ -17,11 +18,13 @@
 #include <mm/lru.h>
 #include <mm/os.h>
 #include <mm/shrinker.h>
+#include <mm/slab_inspect.h>
 
 #define ULL(x)           ((unsigned long long)(x))
 
 #define ORDER_TEXT_BYTES 24
 #define LINE_BYTES       (NR_ORDERS * ORDER_TEXT_BYTES)
+#define LARGEST_CACHES   6
 
 static void say_request(const struct alloc_context *ac, uintptr_t call_site)
 {
@@ -99,6 +102,23 @@ static void for_each_managed(void (*say)(const struct zone_snapshot *zone))
 				say(&zone);
 }
 
+/* As Linux names what no shrinker gives back. */
+static void say_slabs(void)
+{
+	struct slab_use largest[LARGEST_CACHES];
+	u32 nr = slab_largest(largest, LARGEST_CACHES);
+
+	if (nr == 0)
+		return;
+	os_log(OS_LOG_WARN, "oom", "Unreclaimable slab info: %llukB in all, the largest:",
+	       ULL(slab_pages(NUMA_NO_NODE)) * (PAGE_SIZE / 1024));
+	os_log(OS_LOG_WARN, "oom", "Name                      Used          Total");
+	for (u32 i = 0; i < nr; i++)
+		os_log(OS_LOG_WARN, "oom", "%-17s %10lluKB %10lluKB", largest[i].name,
+		       ULL(largest[i].used_bytes) / 1024,
+		       ULL(largest[i].pages) * (PAGE_SIZE / 1024));
+}
+
 static void say_shrinkers(void)
 {
 	struct shrinker_snapshot shrinker;
@@ -131,6 +151,7 @@ void oom_report(const struct alloc_context *ac, uintptr_t call_site)
 		say_node(nid);
 	for_each_managed(say_zone);
 	for_each_managed(say_blocks);
+	say_slabs();
 	say_shrinkers();
 	say_victims(ac->permit.nodes);
 }
