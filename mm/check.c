@@ -3,8 +3,10 @@
  *
  * Each invariant has an id, which stands above the struct it is about, in the tests that break it
  * on purpose and in the output of `check`. This file has those of early memory, nodes and
- * zonelists; mm/check_zone.c those of zones and pages, mm/check_type.c
- * those of block types, mm/check_claim.c those of claims, mm/check_trace.c those of the trace rings.
+ * zonelists; mm/check_zone.c those of zones and pages, mm/check_type.c those of block types,
+ * mm/check_claim.c those of claims, mm/check_lru.c those of LRU lists, mm/check_pressure.c those of
+ * shrinkers and OOM victims, mm/check_reclaim.c those of kswapd and the engine, mm/check_slab.c and
+ * mm/check_slab_cpu.c those of object caches, mm/check_trace.c those of the trace rings.
  *
  * Locks: each zone's, each node's LRU lock, those of shrinkers, victims and object caches, those of caches' homes, in
  * turn. Nothing is changed, nothing allocated.
@@ -28,6 +30,7 @@
 #include <mm/os_task.h>
 
 #include "check_internal.h"
+#include "check_slab.h"
 #include "memblock_internal.h"
 #include "numa_internal.h"
 #include "pcp.h"
@@ -256,6 +259,12 @@ static const struct invariant *invariant_at(u32 i)
 	if (i < nr_reclaim_invariants)
 		return &reclaim_invariants[i];
 	i -= nr_reclaim_invariants;
+	if (i < nr_slab_invariants)
+		return &slab_invariants[i];
+	i -= nr_slab_invariants;
+	if (i < nr_slab_cpu_invariants)
+		return &slab_cpu_invariants[i];
+	i -= nr_slab_cpu_invariants;
 	return i < nr_trace_invariants ? &trace_invariants[i] : NULL;
 }
 
