@@ -86,8 +86,19 @@ void sched_might_sleep(uintptr_t site);
 
 /* The list of all, in order of id: stands still while it is locked. Not in an interrupt. */
 void threads_lock(void);
+bool threads_trylock(void);
 void threads_unlock(void);
 const struct thread *
 thread_next(const struct thread *thread); /* of NULL: the first; NULL: no more */
+/* Its memory and its place in the stack window, which is not mapped (any more). */
+void thread_free(struct thread *thread);
+
+/* --- thread_spares.c --------------------------------------------------------------------------- */
+
+void thread_spares_init(void);
+/* NULL: none of that node. All but its memory is cleared. */
+struct thread *thread_take_spare(int nid);
+/* A thread that is dead and off its stack. May sleep. */
+void thread_become_spare(struct thread *thread);
 
 #endif

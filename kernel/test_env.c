@@ -16,6 +16,7 @@
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/test.h>
+#include <kernel/thread.h>
 #include <x86/time.h>
 #include <x86/trap.h>
 
@@ -99,6 +100,8 @@ void ktest_env_run(const struct ktest_case *c, struct ktest *t)
 
 	if (options.lockcheck != 0)
 		lockcheck_start();
+	/* Stacks that earlier cases left: reclaim would give them back in the midst of what this one counts. */
+	threads_release_spares();
 	watched.t = t;
 	watched.limit_seconds = limit;
 	watched.deadline_ns = start_ns + limit * NS_PER_SECOND;

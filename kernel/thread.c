@@ -1,8 +1,8 @@
 /*
  * Threads from birth to burial. Who runs when is kernel/sched.c's.
  *
- * A thread is a page for struct thread, until there is a slab layer, and a stack, both memory of its
- * CPU's node. The stack is mapped into a slot of the stack window, with a hole below, and carries a
+ * A thread is an object of the cache "thread" and a stack, a block of pages, both memory of its CPU's node. It has no
+ * constructor: from one thread to the next nothing stays as it was but where its stack is. The stack is mapped into a slot of the stack window, with a hole below, and carries a
  * canary at its lower end besides: a frame larger than the hole could step over it.
  *
  *	 slot    |        hole, 32 KiB        |  canary | ...   <- stack, 32 KiB |
@@ -11,9 +11,8 @@
  * Each CPU begins with a thread that nobody has made: the boot CPU with `main`, the others with what
  * becomes their idle thread. Their stacks are the CPU's own, and they never end.
  *
- * Whoever starts a thread joins it. Then thread and stack become a spare for the next on that node: to
- * unmap a stack all CPUs must forget its translation, and that is worth ten times what starting a thread
- * is. Beyond MAX_SPARES the older half is given back at once, with one interrupt for each CPU.
+ * Whoever starts a thread joins it. Then thread and stack become a spare for the next on that node:
+ * thread_spares.c.
  *
  * Lock order: the list of all threads, then a run queue. The list's is for threads only.
  */
@@ -28,6 +27,7 @@
 #include <mm/gfp.h>
 #include <mm/mempolicy.h>
 #include <mm/page_alloc.h>
+#include <mm/slab.h>
 #include <x86/machine.h>
 #include <x86/paging.h>
 #include <x86/smp.h>
@@ -36,22 +36,19 @@
 #include "sched_internal.h"
 
 #define MAX_THREADS   1024
-#define MAX_SPARES    16
-#define RELEASE_BATCH (MAX_SPARES / 2)
 #define STACK_ORDER   3
 #define BITS_PER_WORD 64
 #define ALL_NODES     (~(nodemask_t)0)
 
 _Static_assert(PAGE_SIZE << STACK_ORDER == STACK_BYTES, "a stack is one block");
-_Static_assert(sizeof(struct thread) <= PAGE_SIZE, "a thread is a page");
+
+static struct kmem_cache *thread_cache; /* constant after boot */
 
 static struct spinlock all_lock = SPINLOCK_INIT("threads");
 /* Guarded by it: */
 static struct list_head all = {&all, &all}; /* by id */
 static u32 next_id;
 static u64 slots_used[MAX_THREADS / BITS_PER_WORD];
-static struct list_head spares = {&spares, &spares}; /* the last that came first */
-static u32 nr_spares;
 
 /* --- The list -------------------------------------------------------------------------------- */
 
@@ -71,6 +68,11 @@ static void register_first(struct thread *thread)
 void threads_lock(void)
 {
 	spin_lock(&all_lock);
+}
+
+bool threads_trylock(void)
+{
+	return spin_trylock(&all_lock);
 }
 
 void threads_unlock(void)
@@ -110,6 +112,18 @@ static void give_slot(u32 slot)
 	spin_lock(&all_lock);
 	slots_used[i / BITS_PER_WORD] &= ~((u64)1 << i % BITS_PER_WORD);
 	spin_unlock(&all_lock);
+}
+
+u64 threads_stack_pages(void)
+{
+	u64 nr = 0;
+
+	spin_lock(&all_lock);
+	for (u32 i = 0; i < ARRAY_SIZE(slots_used); i++)
+		for (u64 left = slots_used[i]; left; left &= left - 1)
+			nr++;
+	spin_unlock(&all_lock);
+	return nr << STACK_ORDER;
 }
 
 /* --- The first ones ------------------------------------------------------------------------- */
@@ -167,130 +181,34 @@ void threads_init_cpu(void)
 
 /* --- Making one ------------------------------------------------------------------------------ */
 
-/* One that is not mapped (any more). */
-static void free_thread(struct thread *thread)
+void thread_free(struct thread *thread)
 {
 	if (thread->stack_slot)
 		give_slot(thread->stack_slot);
 	if (thread->stack)
 		__free_pages(thread->stack, STACK_ORDER);
-	free_pages(thread, 0);
+	kmem_cache_free(thread_cache, thread);
 }
 
 /* Memory of the node, and a place in the stack window. NULL: one of them is missing. */
 static struct thread *alloc_thread(int nid)
 {
-	struct page *page = alloc_pages_node(nid, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, 0);
-	struct thread *thread;
+	struct thread *thread =
+		kmem_cache_alloc_node(thread_cache, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, nid);
 
-	if (!page)
+	if (!thread)
 		return NULL;
-	thread = page_address(page);
 	thread->stack = alloc_pages_node(nid, GFP_KERNEL | __GFP_NOWARN, STACK_ORDER);
 	thread->stack_slot = thread->stack ? take_slot() : 0;
 	if (thread->stack_slot)
 		thread->stack_top =
 			paging_map_stack(thread->stack_slot, page_to_phys(thread->stack));
 	if (!thread->stack_top) {
-		free_thread(thread);
+		thread_free(thread);
 		return NULL;
 	}
 	thread->nid = nid;
 	return thread;
-}
-
-/* --- Spares ---------------------------------------------------------------------------------- */
-
-/* NULL: none of that node. All but its memory is cleared. */
-static struct thread *take_spare(int nid)
-{
-	struct thread *thread, *found = NULL;
-
-	spin_lock(&all_lock);
-	list_for_each_entry(thread, &spares, all_link) {
-		if (thread->nid == nid) {
-			found = thread;
-			list_del(&found->all_link);
-			nr_spares--;
-			break;
-		}
-	}
-	spin_unlock(&all_lock);
-	if (found)
-		*found = (struct thread){
-			.nid = nid,
-			.stack = found->stack,
-			.stack_slot = found->stack_slot,
-			.stack_top = found->stack_top,
-		};
-	return found;
-}
-
-/* Gives back of the spares beyond the `keep` newest a batch; false: there are none. */
-static bool release_spares(u32 keep)
-{
-	struct thread *batch[RELEASE_BATCH];
-	u32 slots[RELEASE_BATCH], nr = 0;
-
-	spin_lock(&all_lock);
-	while (nr_spares > keep && nr < RELEASE_BATCH) {
-		batch[nr] = list_entry(spares.prev, struct thread, all_link);
-		slots[nr] = batch[nr]->stack_slot;
-		list_del(&batch[nr]->all_link);
-		nr_spares--;
-		nr++;
-	}
-	spin_unlock(&all_lock);
-	if (nr == 0)
-		return false;
-	paging_unmap_stacks(slots, nr);
-	for (u32 i = 0; i < nr; i++)
-		free_thread(batch[i]);
-	return true;
-}
-
-/* A thread that is dead and off its stack. */
-static void become_spare(struct thread *thread)
-{
-	bool too_many;
-
-	spin_lock(&all_lock);
-	list_del(&thread->all_link);
-	list_add(&thread->all_link, &spares);
-	/* Or more: other threads may come here before this one has given back. */
-	too_many = ++nr_spares >= MAX_SPARES;
-	spin_unlock(&all_lock);
-	if (too_many)
-		release_spares(MAX_SPARES - RELEASE_BATCH);
-}
-
-void threads_release_spares(void)
-{
-	sched_might_sleep(os_call_site());
-	while (release_spares(0))
-		;
-}
-
-u32 threads_nr_spares(void)
-{
-	u32 nr;
-
-	spin_lock(&all_lock);
-	nr = nr_spares;
-	spin_unlock(&all_lock);
-	return nr;
-}
-
-u64 threads_stack_pages(void)
-{
-	u64 nr = 0;
-
-	spin_lock(&all_lock);
-	for (u32 i = 0; i < ARRAY_SIZE(slots_used); i++)
-		for (u64 left = slots_used[i]; left; left &= left - 1)
-			nr++;
-	spin_unlock(&all_lock);
-	return nr << STACK_ORDER;
 }
 
 /* --- Starting one ---------------------------------------------------------------------------- */
@@ -311,7 +229,7 @@ static struct thread *make(const char *name, u32 cpu, void (*fn)(void *arg), voi
 	struct thread *thread = NULL;
 
 	if (cpu_online(cpu))
-		thread = take_spare(cpu_to_node(cpu));
+		thread = thread_take_spare(cpu_to_node(cpu));
 	if (cpu_online(cpu) && !thread)
 		thread = alloc_thread(cpu_to_node(cpu));
 	if (!thread) {
@@ -357,9 +275,12 @@ static void idle(void *arg)
 void threads_start_idle(void)
 {
 	struct run_queue *rq = run_queue_of(0);
-	struct thread *thread = make("idle/0", 0, idle, NULL);
+	struct thread *thread;
 	unsigned long flags;
 
+	thread_cache = kmem_cache_create("thread", sizeof(*thread), 0, SLAB_HWCACHE_ALIGN, NULL);
+	ASSERT_MSG(thread_cache, "no memory for the cache of threads");
+	thread = make("idle/0", 0, idle, NULL);
 	ASSERT_MSG(thread, "no memory for the boot CPU's idle thread");
 	thread->idle = true;
 	register_first(thread);
@@ -367,6 +288,7 @@ void threads_start_idle(void)
 	thread->state = THREAD_RUNNABLE;
 	rq->idle = thread;
 	spin_unlock_irqrestore(&rq->lock, flags);
+	thread_spares_init();
 }
 
 /* --- Its end --------------------------------------------------------------------------------- */
@@ -386,7 +308,7 @@ void thread_join(struct thread *thread)
 	sched_might_sleep(os_call_site());
 	ASSERT_MSG(thread != thread_current(), "thread '%s' waits for its own end", thread->name);
 	wait_for_completion(&thread->exited, OS_WAIT_FOREVER);
-	become_spare(thread);
+	thread_become_spare(thread);
 }
 
 /* --- For who looks --------------------------------------------------------------------------- */

@@ -234,7 +234,7 @@ static struct taken *take_all(unsigned int order, struct taken *list)
 	return list;
 }
 
-/* First there is a page for the thread and none for its stack, then neither. */
+/* First there is no block for its stack, then not even a page. */
 static void without_memory_there_is_no_thread(struct ktest *t)
 {
 	u64 before = free_pages_in_all(), failed = 0;
