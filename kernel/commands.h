@@ -46,6 +46,11 @@ int command_pagetypeinfo(int argc, char **argv);
 int command_zoneinfo(int argc, char **argv);
 int command_meminfo(int argc, char **argv);
 
+/* slab_command.c */
+int command_slabinfo(int argc, char **argv);
+int command_slab(int argc, char **argv);
+const char *complete_slab(u32 word, u32 i);
+
 /* report_vmstat.c */
 int command_vmstat(int argc, char **argv);
 int command_numastat(int argc, char **argv);

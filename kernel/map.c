@@ -34,6 +34,7 @@ enum state_key {
 	KEY_PER_CPU,
 	KEY_CAPTURED,
 	KEY_ALLOCATED,
+	KEY_SLAB,
 	KEY_KERNEL,
 	KEY_STRUCT_PAGE,
 	KEY_TABLES,
@@ -50,6 +51,7 @@ static const struct map_key state_keys[NR_STATE_KEYS] = {
 	[KEY_PER_CPU] = {'P', COLOUR_GREEN, "free, on a CPU's list"},
 	[KEY_CAPTURED] = {'C', COLOUR_CYAN, "captured by a claim"},
 	[KEY_ALLOCATED] = {'A', COLOUR_YELLOW, "allocated"},
+	[KEY_SLAB] = {'O', COLOUR_YELLOW, "of slabs and kmalloc"},
 	[KEY_KERNEL] = {'K', COLOUR_BLUE, "kernel, from boot on"},
 	[KEY_STRUCT_PAGE] = {'S', COLOUR_CYAN, "struct page"},
 	[KEY_TABLES] = {'T', COLOUR_MAGENTA, "ACPI tables"},
@@ -100,6 +102,8 @@ static void state_count(const struct memory_piece *piece, u64 *counts)
 	}
 	for (u32 state = 0; state < NR_PAGE_STATES; state++)
 		counts[page_state_keys[state]] += piece->pages[state];
+	counts[KEY_ALLOCATED] -= piece->slab_pages;
+	counts[KEY_SLAB] += piece->slab_pages;
 }
 
 static u32 state_outside(u32 firmware_type)

@@ -20,6 +20,7 @@
 #include <kernel/screen.h>
 #include <mm/inspect.h>
 #include <mm/lru.h>
+#include <mm/slab_inspect.h>
 #include <x86/paging.h>
 
 #include "commands.h"
@@ -31,6 +32,8 @@
 #define SECTION_UNITS (SECTION_PAGES / MAX_BLOCK_PAGES)
 
 #define ULL(x)        ((unsigned long long)(x))
+
+#define OBJECTS_SHOWN 40
 
 /* Where the lines go. */
 static void (*say_line)(const char *line);
@@ -98,6 +101,51 @@ static void say_lru(const struct page_snapshot *page)
 	say("LRU", "%s, of the %s; %u references", lru_list_name(page->lru), page->lru_owner->name,
 	    page->lru_refs);
 	say("", "flags: %s", flags);
+}
+
+/* Of the slab that the frame is of: whose, and which of its objects are in this page. A place may reach over its end. */
+static void say_slab(pfn_t pfn, u32 marks)
+{
+	char name[SLAB_NAME_BYTES], row[OBJECTS_SHOWN + 1];
+	struct slab_snapshot slab;
+	u64 from, first;
+	u32 nr = 0;
+
+	if (!slab_of_page(pfn, &slab, name)) {
+		if (marks & PAGE_MARK_SLAB)
+			say("slab", "none: a block of kmalloc()");
+		return;
+	}
+	say("slab", "of cache %s, pfn 0x%llx: %u of %u objects free", name, ULL(slab.pfn),
+	    slab.nr_free, slab.nr_objects);
+	from = (pfn - slab.pfn) << PAGE_SHIFT;
+	first = from > slab.offset ? (from - slab.offset) / slab.size : 0;
+	for (u64 i = first; i < slab.nr_objects && nr < OBJECTS_SHOWN &&
+			    slab.offset + i * slab.size < from + PAGE_SIZE;
+	     i++)
+		row[nr++] = slab_object_is_free(&slab, (u32)i) ? '.' : '#';
+	row[nr] = '\0';
+	if (nr)
+		say("objects", "%llu-%llu here: %s", ULL(first), ULL(first + nr - 1), row);
+}
+
+/* Of an address: which object it is in. */
+static void say_object(phys_addr_t addr)
+{
+	char name[SLAB_NAME_BYTES];
+	struct slab_snapshot slab;
+	u64 offset;
+	u32 i;
+
+	if (!slab_of_page(pfn_down(addr), &slab, name))
+		return;
+	offset = addr - pfn_to_phys(slab.pfn);
+	if (slab_object_at(&slab, offset, &i))
+		say("object", "%u, byte %llu of %u: %s", i, ULL((offset - slab.offset) % slab.size),
+		    slab.size,
+		    slab_object_is_free(&slab, i) ? "free" : "used, or kept by a CPU or its node");
+	else
+		say("object", "none: before the first or behind the last");
 }
 
 /* The words belong to whoever has the page; in a free head they are the list's. */
@@ -182,6 +230,7 @@ void page_report(pfn_t pfn, void (*to)(const char *line))
 	else
 		say("marks", "none");
 	say_lru(&page);
+	say_slab(pfn, page.marks);
 	say_words(&page);
 	say_section(pfn);
 	say("direct map", "0x%llx", ULL(phys_to_virt(pfn_to_phys(pfn))));
@@ -218,6 +267,8 @@ static void print_page(pfn_t pfn, bool is_address, phys_addr_t addr)
 	if (page_is_ram(pfn)) {
 		kprintf("%s\n", head);
 		page_report(pfn, print_line);
+		if (is_address)
+			say_object(addr);
 	} else {
 		kprintf("%s: %s\n", head, firmware_words(pfn));
 	}

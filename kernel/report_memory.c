@@ -12,6 +12,7 @@
 #include <mm/inspect.h>
 #include <mm/memblock.h>
 #include <mm/numa.h>
+#include <mm/slab_inspect.h>
 #include <mm/vmstat.h>
 #include <x86/paging.h>
 
@@ -231,6 +232,10 @@ int command_meminfo(int argc, char **argv)
 	print_total("Unevictable:", totals.lru.pages[LRU_PINNED]);
 	print_total("Dirty:", totals.lru.dirty_pages);
 	print_total("Writeback:", totals.lru.writeback_pages);
+	print_total("Slab:", slab_pages(NUMA_NO_NODE));
+	/* Nothing that a shrinker gives back is in a cache of its own yet. */
+	print_total("SReclaimable:", 0);
+	print_total("SUnreclaim:", slab_pages(NUMA_NO_NODE));
 	print_total("KernelStack:", kernel_stack_pages());
 	print_total("PageTables:", paging_table_pages());
 	print_total("Percpu:", memblock_reserved_pages(MEMBLOCK_PER_CPU));

@@ -9,6 +9,7 @@
 #include <kernel/monitor.h>
 #include <kernel/thread.h>
 #include <mm/memblock.h>
+#include <mm/slab_inspect.h>
 #include <mm/vmstat.h>
 
 #include "commands.h"
@@ -63,12 +64,13 @@ bool node_figure(int nid, const struct lru_snapshot *lru, u32 i, const char **na
 		{"nr_inactive_file", lru->pages[LRU_INACTIVE]},
 		{"nr_active_file", lru->pages[LRU_ACTIVE]},
 		{"nr_unevictable", lru->pages[LRU_PINNED]},
+		{"nr_slab_reclaimable", 0},
+		{"nr_slab_unreclaimable", slab_pages(nid)},
 		{"nr_isolated_file", lru->pages[LRU_ISOLATED]},
 		{"nr_dirty", lru->dirty_pages},
 		{"nr_writeback", lru->writeback_pages},
 	};
 
-	(void)nid;
 	if (i >= ARRAY_SIZE(figures))
 		return false;
 	*name = figures[i].name;

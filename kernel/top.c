@@ -30,6 +30,7 @@
 #include <mm/lru.h>
 #include <mm/numa.h>
 #include <mm/reclaim.h>
+#include <mm/slab_inspect.h>
 #include <x86/time.h>
 
 #define ULL(x)        ((unsigned long long)(x))
@@ -56,6 +57,7 @@ struct node_reclaim {
 static struct {
 	u64 at_ns, since_ns; /* since the sample before */
 	u64 frames;
+	u64 slab_pages;
 	u32 nr_nodes, nr_zones;
 	struct node_snapshot node[MAX_NUMNODES];
 	struct node_reclaim reclaim[MAX_NUMNODES];              /* of the same nodes */
@@ -88,6 +90,7 @@ static void take_sample(void)
 	sample.since_ns = now_ns - sample.at_ns;
 	sample.at_ns = now_ns;
 	sample.nr_nodes = sample.nr_zones = 0;
+	sample.slab_pages = slab_pages(NUMA_NO_NODE);
 	for_each_node(nid) {
 		if (!node_snapshot(nid, &sample.node[sample.nr_nodes]))
 			continue;
@@ -393,11 +396,16 @@ static void draw_panel(struct screen *s, const struct panel *panel, u32 granted)
 static void draw_head(struct screen *s, u32 every_ms)
 {
 	u64 seconds = sample.at_ns / NS_PER_SECOND;
+	char slab[SIZE_TEXT_BYTES];
 
 	screen_colour(s, COLOUR_BOLD);
-	screen_printf(s, "up %llu:%02llu:%02llu   %u node%s   frame %llu, one in %u ms   q leaves",
+	screen_printf(s,
+		      "up %llu:%02llu:%02llu   %u node%s   slab %s   frame %llu, one in %u ms   "
+		      "q leaves",
 		      ULL(seconds / 3600), ULL(seconds / 60 % 60), ULL(seconds % 60),
-		      sample.nr_nodes, plural(sample.nr_nodes), ULL(sample.frames), every_ms);
+		      sample.nr_nodes, plural(sample.nr_nodes),
+		      size_text(slab, sample.slab_pages << PAGE_SHIFT), ULL(sample.frames),
+		      every_ms);
 }
 
 void top_frame(struct screen *screen, u32 lines, u32 every_ms)

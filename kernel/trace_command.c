@@ -16,6 +16,7 @@
 #include <mm/numa.h>
 #include <mm/page.h>
 #include <mm/reclaim.h>
+#include <mm/slab_inspect.h>
 #include <mm/trace.h>
 #include <x86/smp.h>
 #include <x86/time.h>
@@ -49,6 +50,51 @@ static void print_caller(const struct trace_record *r)
 	}
 	symbol_format_return((uintptr_t)r->call_site, text, sizeof(text));
 	kprintf(" by %s\n", text);
+}
+
+/* By its name, if there is still one at that address. */
+static void print_cache(const struct trace_record *r)
+{
+	char name[SLAB_NAME_BYTES];
+
+	if (slab_cache_name_at((const void *)(uintptr_t)r->id, name))
+		kprintf(" cache %s", name);
+	else
+		kprintf(" cache 0x%llx", (unsigned long long)r->id);
+}
+
+/* False: it is no event of the slab layer. */
+static bool print_slab_record(const struct trace_record *r)
+{
+	unsigned long long arg = r->arg;
+
+	switch (r->event) {
+	case TRACE_SLAB_ALLOC:
+	case TRACE_SLAB_FREE:
+		kprintf(" object 0x%llx bytes %llu node %u", (unsigned long long)r->id, arg,
+			r->nid);
+		print_caller(r);
+		break;
+	case TRACE_SLAB_REFILL:
+	case TRACE_SLAB_FLUSH:
+	case TRACE_SLAB_REAP:
+		print_cache(r);
+		kprintf(" objects %llu node %u\n", arg, r->nid);
+		break;
+	case TRACE_SLAB_GROW:
+	case TRACE_SLAB_GIVE:
+		print_cache(r);
+		kprintf(" pfn 0x%llx order %u node %u\n", arg, r->order, r->nid);
+		break;
+	case TRACE_SLAB_FALLBACK:
+		print_cache(r);
+		kprintf(" step %s node %u", slab_fallback_step_name(arg), r->nid);
+		print_caller(r);
+		break;
+	default:
+		return false;
+	}
+	return true;
 }
 
 static void print_record(const struct trace_record *r)
@@ -123,7 +169,8 @@ static void print_record(const struct trace_record *r)
 		kprintf(" %llu found the ring full\n", arg);
 		break;
 	default:
-		kprintf(" id %llu arg %llu\n", (unsigned long long)r->id, arg);
+		if (!print_slab_record(r))
+			kprintf(" id %llu arg %llu\n", (unsigned long long)r->id, arg);
 		break;
 	}
 }

@@ -4,8 +4,8 @@
  *	rings --trace_read()--> batch --> frame --com2_send()--> UART
  *
  * A stream is sessions, one after the other: BEGIN says what the numbers mean, so that a file can be read
- * without the kernel that wrote it; SITE gives a call site its name, once; RECORDS has records of one CPU;
- * END says how many there should be. Each frame has a length and a checksum. Whatever was lost on the
+ * without the kernel that wrote it; SITE gives a call site its name, once, and so a cache; RECORDS has
+ * records of one CPU; END says how many there should be. Each frame has a length and a checksum. Whatever was lost on the
  * way shows: in a ring, by TRACE_LOST; on the wire, by a checksum, by a gap without TRACE_LOST, or by
  * END's sums.
  *
@@ -24,11 +24,13 @@
 #include <arch/cpu.h>
 #include <base/assert.h>
 #include <base/atomic.h>
+#include <base/format.h>
 #include <base/string.h>
 #include <kernel/panic.h>
 #include <mm/gfp.h>
 #include <mm/numa.h>
 #include <mm/page.h>
+#include <mm/slab_inspect.h>
 #include <mm/trace.h>
 #include <x86/com2.h>
 #include <x86/time.h>
@@ -54,10 +56,10 @@ static u32 frame_bytes, frame_sent;
 
 static struct {
 	struct trace_record record[BATCH_RECORDS];
-	u32 nr, named; /* records in hand; of them, those whose call sites have names */
+	u32 nr, named; /* records in hand; names looked at, two for each: call site, cache */
 } batch;
 
-static u64 sites[NR_SITES]; /* that were named; 0: free */
+static u64 sites[NR_SITES]; /* and caches, that were named; 0: free */
 static bool com2, begin_wanted, end_wanted;
 static struct trace_stream_figures figures;
 
@@ -170,7 +172,7 @@ static void make_end(void)
 	frame_close(TRACE_FRAME_END, nr_cpus);
 }
 
-/* --- Names of call sites -------------------------------------------------------------------- */
+/* --- Names of call sites and of caches ------------------------------------------------------ */
 
 /* True if it has no name yet and now has a place in the table. */
 static bool site_is_new(u64 site)
@@ -190,11 +192,14 @@ static bool site_is_new(u64 site)
 	return false;
 }
 
-static void make_site(u64 site)
+static void make_site(u64 site, bool is_cache)
 {
 	char name[SITE_BYTES];
 
-	symbol_format_return((uintptr_t)site, name, sizeof(name));
+	if (!is_cache)
+		symbol_format_return((uintptr_t)site, name, sizeof(name));
+	else if (!slab_cache_name_at((const void *)(uintptr_t)site, name))
+		snprintf(name, sizeof(name), "destroyed 0x%llx", (unsigned long long)site);
 	frame_open();
 	add_number(site, 8);
 	add_text(name);
@@ -206,12 +211,14 @@ static void make_site(u64 site)
 /* The batch in hand: first the names, then the records. */
 static bool send_batch(void)
 {
-	while (batch.named < batch.nr) {
-		u64 site = batch.record[batch.named++].call_site;
+	while (batch.named < 2 * batch.nr) {
+		const struct trace_record *r = &batch.record[batch.named / 2];
+		bool is_cache = batch.named++ % 2;
+		u64 site = !is_cache ? r->call_site : trace_is_about_cache(r->event) ? r->id : 0;
 
 		if (!site_is_new(site))
 			continue;
-		make_site(site);
+		make_site(site, is_cache);
 		if (!send_frame())
 			return false;
 	}

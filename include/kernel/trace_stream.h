@@ -12,9 +12,9 @@
 
 enum trace_frame_kind {
 	TRACE_FRAME_BEGIN = 1, /* what the numbers in records mean */
-	TRACE_FRAME_SITE,      /* the name of a call site, before the first record that has it */
-	TRACE_FRAME_RECORDS,   /* of one CPU, in order */
-	TRACE_FRAME_END        /* what each CPU wrote and lost, so that the rest can be counted */
+	TRACE_FRAME_SITE, /* the name of a call site or a cache, before the first record with it */
+	TRACE_FRAME_RECORDS, /* of one CPU, in order */
+	TRACE_FRAME_END      /* what each CPU wrote and lost, so that the rest can be counted */
 };
 
 /* Little-endian, as all of it. The checksum is Adler-32 of the 12 bytes before it and the payload. */

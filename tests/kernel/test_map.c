@@ -14,6 +14,7 @@
 #include <kernel/top.h>
 #include <mm/inspect.h>
 #include <mm/page_alloc.h>
+#include <mm/slab_inspect.h>
 #include <x86/image.h>
 
 /* --- Sums ---------------------------------------------------------------------------------- */
@@ -53,7 +54,7 @@ static void states_add_up(struct ktest *t)
 	static u64 counts[MAP_MAX_KEYS];
 	struct page_accounting acct;
 	struct zone_snapshot zone;
-	u64 free = 0, per_cpu = 0, begin, reserved = 0;
+	u64 free = 0, per_cpu = 0, begin, reserved = 0, slabs;
 	int nid;
 
 	ASSERT_TRUE(t, view != NULL);
@@ -70,7 +71,10 @@ static void states_add_up(struct ktest *t)
 	page_accounting(&acct);
 	EXPECT_EQ(t, count_of(view, counts, "free"), free);
 	EXPECT_EQ(t, count_of(view, counts, "free, on a CPU's list"), per_cpu);
-	EXPECT_EQ(t, count_of(view, counts, "allocated"), acct.managed_pages - free - per_cpu);
+	slabs = count_of(view, counts, "of slabs and kmalloc");
+	EXPECT(t, slabs >= slab_pages(NUMA_NO_NODE));
+	EXPECT_EQ(t, count_of(view, counts, "allocated") + slabs,
+		  acct.managed_pages - free - per_cpu);
 	EXPECT_EQ(t, count_of(view, counts, "struct page"),
 		  acct.reserved_pages[MEMBLOCK_STRUCT_PAGE]);
 	for (int owner = 0; owner < MEMBLOCK_NR_OWNERS; owner++)

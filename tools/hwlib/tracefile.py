@@ -23,7 +23,9 @@ END_CPU = struct.Struct("<IIQ")  # number, next sequence, lost
 MAX_PAYLOAD = 1 << 20  # the kernel's frames are 4 KiB
 LIMIT_PROBLEMS = 20  # further ones are counted
 
+KSWAPD_STATES = {1: "asleep", 3: "hopeless"}  # enum kswapd_state
 PAGE_EVENTS = {"page_alloc", "page_free"}
+FALLBACK_STEPS = ["look", "object", "drain", "page"]  # enum slab_fallback_step
 
 
 class Damaged(Exception):
@@ -62,7 +64,7 @@ class Session:
     zones: list
     gfp_names: list  # (flags, name), as the kernel tries them
     cpus: dict  # number -> Cpu
-    sites: dict = field(default_factory=dict)  # address -> name
+    sites: dict = field(default_factory=dict)  # address of a call site or a cache -> name
     records: list = field(default_factory=list)
     ended: bool = False
 
@@ -77,6 +79,27 @@ class Session:
 
     def site(self, record):
         return self.sites.get(record.call_site, f"0x{record.call_site:x}")
+
+    def cache(self, record):
+        return self.sites.get(record.id, f"0x{record.id:x}")
+
+    def slab_fields(self, name, record):
+        """Of the slab layer's events; None: it is none of them."""
+        if name in ("slab_alloc", "slab_free"):
+            asked = {"gfp": self.gfp(record)} if record.gfp else {}
+            return {"object": f"0x{record.id:x}", "bytes": record.arg, "node": record.nid, **asked,
+                    "by": self.site(record)}
+        if name in ("slab_refill", "slab_flush", "slab_reap"):
+            return {"cache": self.cache(record), "objects": record.arg, "node": record.nid}
+        if name in ("slab_grow", "slab_give"):
+            return {"cache": self.cache(record), "pfn": record.arg, "order": record.order,
+                    "node": record.nid}
+        if name == "slab_fallback":
+            asked = {"gfp": self.gfp(record)} if record.gfp else {}
+            known = record.arg < len(FALLBACK_STEPS)
+            return {"cache": self.cache(record), "step": FALLBACK_STEPS[record.arg] if known else "?",
+                    "node": record.nid, **asked, "by": self.site(record)}
+        return None
 
     def gfp(self, record):
         left, parts = record.gfp, []
@@ -106,8 +129,25 @@ class Session:
         if name == "fault_injected":
             return {"rule": record.id, "request": record.arg, "order": record.order,
                     "gfp": self.gfp(record), "by": self.site(record)}
+        if name == "oom_kill":
+            return {"victim": record.id, "badness": record.arg, **place, "gfp": self.gfp(record),
+                    "by": self.site(record)}
+        if name == "kswapd_wake":
+            return {"node": record.nid, "wanted": f"0x{record.arg:x}"}
+        if name == "kswapd_sleep":
+            return {"node": record.nid, "freed": record.arg,
+                    "state": KSWAPD_STATES.get(record.id, record.id)}
+        if name == "reclaim_begin":
+            return {**place, "wanted": record.arg}
+        if name == "reclaim_end":
+            return {**place, "scanned": record.id, "freed": record.arg}
+        if name == "reclaim_block":
+            return {"pfn": record.id, **place, "evicted": record.arg >> 1, "whole": record.arg & 1}
         if name == "lost":
             return {"records": record.arg}
+        slab = self.slab_fields(name, record)
+        if slab is not None:
+            return slab
         return {"id": record.id, "arg": record.arg}
 
     def in_time(self):
