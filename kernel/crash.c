@@ -419,6 +419,14 @@ static const struct {
 	{"hang_cpu", "a loop with interrupts off on the last CPU", crash_hang_cpu},
 	{"hang_call", "a function that the last CPU does not get done", crash_hang_call},
 	{"stack_cpu", "recursion into the guard below the last CPU's stack", crash_stack_cpu},
+	{"slab_double_free", "an object freed twice", crash_slab_double_free},
+	{"slab_wrong_cache", "an object freed to another cache", crash_slab_wrong_cache},
+	{"slab_inside", "a free of what is inside an object", crash_slab_inside},
+	{"slab_no_object", "kfree() of something on the stack", crash_slab_no_object},
+	{"slab_overrun", "a byte written behind an object's end", crash_slab_overrun},
+	{"slab_underrun", "a byte written before an object", crash_slab_underrun},
+	{"slab_use_after_free", "a byte written to an object that was freed",
+	 crash_slab_use_after_free},
 	{"accounting", "a page of RAM that two have", crash_accounting},
 };
 

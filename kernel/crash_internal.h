@@ -22,4 +22,13 @@ void crash_wrong_order(void);
 void crash_free_reserved(void);
 void crash_out_of_memory(void);
 
+/* crash_slab.c */
+void crash_slab_double_free(void);
+void crash_slab_wrong_cache(void);
+void crash_slab_inside(void);
+void crash_slab_no_object(void);
+void crash_slab_overrun(void);
+void crash_slab_underrun(void);
+void crash_slab_use_after_free(void);
+
 #endif

@@ -52,6 +52,13 @@ CRASH_SUITE(join_self);
 CRASH_SUITE(stack_thread);
 CRASH_SUITE(canary);
 CRASH_SUITE(spin_forever);
+CRASH_SUITE(slab_double_free);
+CRASH_SUITE(slab_wrong_cache);
+CRASH_SUITE(slab_inside);
+CRASH_SUITE(slab_no_object);
+CRASH_SUITE(slab_overrun);
+CRASH_SUITE(slab_underrun);
+CRASH_SUITE(slab_use_after_free);
 CRASH_SUITE(accounting);
 
 static void watchdog(struct ktest *t)

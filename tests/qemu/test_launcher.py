@@ -181,6 +181,27 @@ CRASHES = {
     "crash_stack_thread": (2, r"stack overflow in stack slot \d+, of thread 'culprit'"),
     "crash_canary": (2, r"thread 'culprit' has used up its stack: the word at its lower end is 0x0"),
     "crash_spin_forever": (2, r"panic: CPU 0 waits for lock 'first'"),
+    "crash_slab_double_free": (2, r"slab:   allocated by crash_slab_double_free\+0x\S+, task 'main', CPU 0, "
+                                  r"\d+ us ago(\n.*)+"
+                                  r"panic: slab: double free by crash_slab_double_free\+0x\S+: "
+                                  r"0x\w{16} is free already: object 0 of cache twice \(slab pfn "
+                                  r"0x\w+, node 0\); allocated by crash_slab_double_free\+0x\S+; "
+                                  r"freed last by crash_slab_double_free\+0x\S+"),
+    "crash_slab_wrong_cache": (2, r"panic: slab: bad free to cache yours by crash_slab_wrong_cache\+0x\S+: "
+                                  r"0x\w{16} is an object of another cache: object 0 of cache mine "),
+    "crash_slab_inside": (2, r"panic: slab: bad free by crash_slab_inside\+0x\S+: 0x\w{16} "
+                             r"is no object: 8 bytes into object 0 of cache inside "),
+    "crash_slab_no_object": (2, r"panic: slab: bad free by crash_slab_no_object\+0x\S+: 0xffffc9\w{10} is "
+                                r"no address of memory: a stack, of slot \d+"),
+    "crash_slab_overrun": (2, r"slab:   0x\w{16}: .*41 .*cc(.*\n)+"
+                              r".*panic: slab: overrun: byte 60 of 60 is 0x41, not 0xcc, seen when it "
+                              r"was freed by crash_slab_overrun\+0x\S+: 0x\w{16} is object 0 of cache "
+                              r"overrun \(.*\); allocated by crash_slab_overrun\+0x\S+; "
+                              r"freed last by nobody"),
+    "crash_slab_underrun": (2, r"panic: slab: underrun: byte -1 of 60 is 0x41, not 0xcc, "),
+    "crash_slab_use_after_free": (2, r"panic: slab: use after free: byte 8 of 60 is 0x41, not 0x6b, seen "
+                                     r"when it was allocated by crash_slab_use_after_free\+0x\S+: "
+                                     r".*; freed last by crash_slab_use_after_free\+0x\S+"),
     "crash_accounting": (2, r"panic: acct: (\d+) pages in all, .* WRONG"),
 }
 # What waits for seconds before somebody notices.
