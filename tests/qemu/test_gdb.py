@@ -23,8 +23,8 @@ PROMPT = "hw> "
 LIMIT_SECONDS = 120  # two CPUs that others use, too
 MANY = topology.Topology("many", "64 nodes of 16 MiB, which is all the kernel knows",
                          nodes=[topology.Node("16M", "0")] + [topology.Node("16M")] * 63)
-COMMANDS = ["hw-boot", "hw-zones", "hw-nodes", "hw-buddy", "hw-page", "hw-memblock", "hw-list",
-            "hw-attach"]
+COMMANDS = ["hw-boot", "hw-zones", "hw-nodes", "hw-buddy", "hw-page", "hw-slab", "hw-cache", "hw-memblock",
+            "hw-list", "hw-attach"]
 LIST = "node_data[1]->zones[1].free[1].area[10].list"  # has entries on the default machine
 
 
@@ -120,7 +120,8 @@ def table(text):
 
 def test_without_a_target(build, tmp_path):
     """Every command says in one line that nothing runs."""
-    commands = ["hw-zones", "hw-nodes", "hw-buddy", "hw-page 1", "hw-memblock", "hw-boot",
+    commands = ["hw-zones", "hw-nodes", "hw-buddy", "hw-page 1", "hw-slab", "hw-cache x",
+                "hw-memblock", "hw-boot",
                 f"hw-list {LIST} struct page free_link"]
     for answer in run_gdb(build / "highwater.elf", tmp_path, commands):
         assert answer["failed"] and "nothing runs: `make debug`" in answer["text"]
@@ -154,14 +155,15 @@ def test_another_program(tmp_path):
 def test_from_reset_to_mm_init(start):
     """Before paging, before any node, before and after the memory manager comes up."""
     machine = start("two")
-    early = ["hw-zones", "hw-nodes", "hw-buddy", "hw-page 0x1000", "hw-memblock",
+    early = ["hw-zones", "hw-nodes", "hw-buddy", "hw-page 0x1000", "hw-slab", "hw-memblock",
              f"hw-list {LIST} struct page free_link"]
-    for answer in machine.gdb_answers(*early):
-        assert answer["failed"] and "paging off" in answer["text"]
-
-    answers = machine.gdb_answers("p node_data[0]", "hw-boot no_such_function", "hw-boot", "frame",
+    # One session: between two the guest goes on, and may be past kmain() when the second begins.
+    answers = machine.gdb_answers(*early, "p node_data[0]", "hw-boot no_such_function", "hw-boot", "frame",
                                   *early[:-1], "hw-boot mm_init", "frame", "hw-nodes", "hw-zones",
                                   "hw-page 0x1000", "hw-memblock")
+    for answer in answers[:len(early)]:
+        assert answer["failed"] and "paging off" in answer["text"]
+    answers = answers[len(early):]
     by_name = dict(zip(("value", "no function", "", "kmain", *early[:-1], "", "mm_init"), answers))
     assert by_name["value"]["failed"] and "Cannot access memory" in by_name["value"]["text"]
     assert "no function no_such_function" in by_name["no function"]["text"]
@@ -318,11 +320,93 @@ def test_pages(start):
     assert texts[5].endswith("= 4096\n")
 
 
+def test_pages_of_an_lru(start):
+    """List, owner, references and flags: by gdb and by the monitor, of a page that gdb makes one."""
+    machine = start("two")
+    machine.boot()
+    pfn = int(re.search(r"pfn (0x\w+), ", machine.ask("alloc 0 node=1"))[1], 16)
+    page = "handles[0].page"
+    texts = machine.gdb(
+        f"set var {page}->marks = 8", f"set var {page}->lru = LRU_ACTIVE",
+        f"set var {page}->lru_owner = &cache_owner", f"set var {page}->lru_refs = 3",
+        f"set var {page}->lru_flags = 0x10012", f"hw-page {page}", f"p *{page}",
+        f"set var {page}->lru_owner = 0", f"hw-page {page}",
+        f"set var {page}->lru_owner = &cache_owner")
+    assert "  LRU    ACTIVE, of the page cache; 3 references, flags dirty workingset 0x10000" in texts[5]
+    assert "marks 0x8, LRU ACTIVE" in texts[6]
+    assert "BROKEN: no owner" in texts[8]
+    said = machine.ask(f"page pfn={pfn:#x}")
+    assert re.search(r"LRU +active, of the page cache; 3 references", said)
+    assert re.search(r"flags: dirty workingset 0x10000", said)
+    assert "LRU-4 broken" in machine.ask("check")
+    machine.gdb(f"set var {page}->marks = 0", f"set var {page}->lru = LRU_NONE")
+    assert "LRU" not in machine.ask(f"page pfn={pfn:#x}")
+    assert "invariants hold" in machine.ask("check")
+
+
+# --- Object caches ------------------------------------------------------------------------------
+
+
+def test_caches_are_the_monitors(start):
+    """hw-slab's rows are slabinfo's; hw-cache and hw-page see the slab that `slab` draws."""
+    machine = start("two")
+    machine.boot()
+    said = machine.ask("slabinfo").splitlines()[2:]
+    (listed,) = machine.gdb("hw-slab")
+    rows = [line.split() for line in listed.splitlines()[1:]]
+    assert len(rows) > 20
+    assert rows == [[word for word in line.split() if word not in (":", "tunables", "slabdata")]
+                    for line in said]
+    name = "kmalloc-1024"
+    drawn = machine.ask(f"slab {name}")
+    pfn, free, objects = re.search(r"pfn (0x\w+): (\d+) of (\d+) free", drawn).groups()
+    shown, page = machine.gdb(f"hw-cache {name}", f"hw-page {pfn}")
+    assert re.search(rf"^{name}: struct kmem_cache 0x\w+$", shown, re.MULTILINE)
+    assert re.search(rf"^  slab     order 0, {objects} objects, map IN_PAGE$", shown, re.MULTILINE)
+    for nid in (0, 1):
+        full, partial, empty = re.search(
+            rf"^node {nid}: (\d+) full, (\d+) partial, (\d+) free slabs", drawn, re.MULTILINE).groups()
+        assert f"node {nid}: {full} full, {partial} partial, {empty} free; " in shown
+    for cpu, nr, limit in re.findall(r"^  cpu (\d+) +(\d+)/(\d+) ", drawn, re.MULTILINE):
+        assert re.search(rf"^  cpu {cpu}  {nr}/{limit}$", shown, re.MULTILINE)
+    assert "BROKEN" not in shown
+    assert f"  slab   of cache {name}, node 0; {free} of {objects} objects free" in page
+
+
+def test_broken_caches_are_reported(start):
+    """Counters, lists and homes: each is said, then undone, and the kernel's check finds nothing."""
+    machine = start("two")
+    machine.boot()
+    home = "((struct kmem_cache_node *)$slab->slab_home)"
+    drawn = machine.ask("slab kmalloc-1024")
+    pfn = int(re.search(r"pfn (0x\w+): ", drawn)[1], 16)
+    texts = machine.gdb(
+        f"set var $slab = (struct page *)debugger_constant_vmemmap + {pfn}"
+        .replace("debugger_constant_vmemmap", "(unsigned long)DEBUGGER_VMEMMAP_BASE"),
+        f"set var {home}->nr_slabs++", "hw-cache kmalloc-1024", f"set var {home}->nr_slabs--",
+        "set var $free = $slab->slab_nr_free", "set var $slab->slab_nr_free = 1000",
+        "hw-cache kmalloc-1024", "set var $slab->slab_nr_free = $free",
+        "set var $home = $slab->slab_home", "set var $slab->slab_home = 0x77",
+        "hw-cache kmalloc-1024", "hw-page $slab", "set var $slab->slab_home = $home",
+        "set var $next = $slab->slab_link.next", "set var $slab->slab_link.next = 0x77",
+        "hw-cache kmalloc-1024", "set var $slab->slab_link.next = $next", "hw-cache kmalloc-1024")
+    assert "BROKEN: node 0: " in texts[2] and "(SLAB-3)" in texts[2]
+    assert "has 1000 of 4 objects free (SLAB-1)" in texts[6] and "(SLAB-3)" in texts[6]
+    assert "is of another home (SLAB-1)" in texts[10]
+    assert "0x77, BROKEN: no home" in texts[11]
+    assert "its list, after " in texts[15] and "(SLAB-3)" in texts[15]
+    assert "BROKEN" not in texts[17]
+    assert "invariants hold" in machine.ask("check")
+    answer, usage = machine.gdb_answers("hw-cache nonsense", "hw-cache")
+    assert answer["failed"] and "no cache 'nonsense': hw-slab lists them" in answer["text"]
+    assert usage["failed"] and "usage: hw-cache NAME" in usage["text"]
+
+
 def test_what_is_no_page(start):
     """One line each, and none of them a traceback."""
     machine = start("two")
     machine.boot()
-    for command, text in {
+    said = {
         "hw-page": "usage", "hw-page 0xfee00": "no struct page", "hw-page no_such": "No symbol",
         "hw-page 0xfee00000": "no struct page", "hw-page 1 +": "syntax error",
         "hw-page 0x123456789abcdef": "beyond the memory map", "hw-page -1": "beyond the memory map",
@@ -338,8 +422,8 @@ def test_what_is_no_page(start):
         f"hw-list {LIST} struct page nothing": "no member named nothing",
         f"hw-list {LIST} struct nothing x": "No struct type named nothing",
         "hw-attach": "attached already", "hw-boot": "past kmain()",
-    }.items():
-        (answer,) = machine.gdb_answers(command)
+    }
+    for (command, text), answer in zip(said.items(), machine.gdb_answers(*said), strict=True):
         assert answer["failed"] and text in answer["text"], command
 
 

@@ -6,6 +6,7 @@
     pages.py     struct page, frame numbers, addresses               hw-page
     zones.py     nodes and zones                                     hw-nodes, hw-zones
     buddy.py     free blocks                                         hw-buddy
+    slabs.py     object caches                                   hw-slab, hw-cache
     memblock.py  early memory                                        hw-memblock
     boot.py      attaching, running to a function                    hw-attach, hw-boot
     printers.py  pretty printers
@@ -21,7 +22,7 @@ printer is a class in printers.py with @printer("tag of the struct").
 
 import importlib
 
-TOPICS = ("boot", "zones", "buddy", "pages", "memblock", "lists", "printers", "unwind")
+TOPICS = ("boot", "zones", "buddy", "pages", "slabs", "memblock", "lists", "printers", "unwind")
 
 
 def load():

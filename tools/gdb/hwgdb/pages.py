@@ -119,12 +119,49 @@ def head_of(pfn):
     return None
 
 
+def is_on_lru(page):
+    return int(page["marks"]) & constant("PAGE_MARK_LRU") and state_name(page) == "ALLOCATED"
+
+
+def is_slab(page):
+    return int(page["marks"]) & constant("PAGE_MARK_SLAB") and state_name(page) == "ALLOCATED"
+
+
+def slab_text(page):
+    """Whose slab it is, and how full, whatever its bytes are."""
+    try:
+        home = page["slab_home"].dereference()
+        cache = home["cache"].dereference()
+        return (f"of cache {cache['name'].string(errors='replace')}, node {int(home['nid'])}; "
+                f"{int(page['slab_nr_free'])} of {int(cache['nr_objects'])} objects free")
+    except gdb.error:
+        return f"{u64(page['slab_home']):#x}, BROKEN: no home"
+
+
+def lru_flags(flags):
+    """By the names that kernel/debugger.c has; what is left is the owner's, as a number."""
+    names = []
+    for name, bit in enumerators("debugger_constant").items():
+        if name.startswith("DEBUGGER_LRU_") and flags & bit:
+            names.append(name.removeprefix("DEBUGGER_LRU_").lower())
+            flags &= ~bit
+    return " ".join(names + [f"{flags:#x}"] * (flags != 0)) or "none"
+
+
+def lru_owner(page):
+    try:
+        return page["lru_owner"]["name"].string()
+    except gdb.error:
+        return f"{u64(page['lru_owner']):#x}, BROKEN: no owner"
+
+
 def describe(page):
     """One line of what a page is, whatever its bytes are."""
     state = state_name(page)
     order = f", order {int(page['order'])}" if is_head(page) else ""
     marks = f", marks {int(page['marks']):#x}" if int(page["marks"]) else ""
-    return f"{state}{order}, node {int(page['nid'])}, zone {zone_name(page['zone'])}{marks}"
+    lru = f", LRU {enum_name('lru_list', 'LRU_', page['lru'])}" if is_on_lru(page) else ""
+    return f"{state}{order}, node {int(page['nid'])}, zone {zone_name(page['zone'])}{marks}{lru}"
 
 
 def link_text(address):
@@ -163,7 +200,8 @@ address, and its frame is shown; any other is a page frame number, with 0x or
 without (the monitor's `page` takes a number with 0x for an address).
 
 A page inside a block is shown with the block's head, a reserved one with the
-owner that memblock knows, a free one with its neighbours on the list.
+owner that memblock knows, a free one with its neighbours on the list, one of an
+LRU with its list, owner, references and flags, a slab with its cache.
 
 Examples:
   hw-page 0x1000             the frame at 16 MiB
@@ -207,5 +245,10 @@ Examples:
             print(f"  owner  {owner_of(phys) or 'not in memblock'}")
         elif state == "FREE":
             show_links(page)
+        elif is_on_lru(page):
+            print(f"  LRU    {enum_name('lru_list', 'LRU_', page['lru'])}, of the {lru_owner(page)}; "
+                  f"{int(page['lru_refs'])} references, flags {lru_flags(int(page['lru_flags']))}")
+        elif is_slab(page):
+            print(f"  slab   {slab_text(page)}")
         if place.symbol:
             print(f"  image  {place.symbol}")
