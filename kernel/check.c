@@ -107,7 +107,7 @@ static const struct kernel_invariant paging_invariants[] = {
 };
 
 static const struct kernel_invariant *const groups[] = {paging_invariants, cpu_invariants,
-							thread_invariants};
+							thread_invariants, cache_invariants};
 
 static const struct kernel_invariant *invariant(u32 i)
 {

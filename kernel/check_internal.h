@@ -20,6 +20,7 @@ struct kernel_invariant {
 /* Each ends with an id of NULL. */
 extern const struct kernel_invariant cpu_invariants[];    /* check_cpus.c */
 extern const struct kernel_invariant thread_invariants[]; /* check_threads.c */
+extern const struct kernel_invariant cache_invariants[];  /* check_cache.c */
 
 /* One thing more has been looked at. */
 void check_item(struct check_run *run);

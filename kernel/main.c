@@ -26,6 +26,7 @@
  *
  * Steps 1 to 9 run with interrupts off, and 1 to 10 on one CPU.
  */
+#include <arch/cpu.h>
 #include <arch/irq.h>
 #include <arch/page.h>
 #include <base/errno.h>
@@ -38,7 +39,9 @@
 #include <kernel/lockcheck.h>
 #include <kernel/memory_map.h>
 #include <kernel/monitor.h>
+#include <kernel/netblk.h>
 #include <kernel/options.h>
+#include <kernel/page_cache.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/test.h>
@@ -279,6 +282,12 @@ static _Noreturn void do_what_was_asked(void)
 	monitor();
 }
 
+/* The network block device is no hardware: its interrupt is the tick. */
+static void network_interrupt(void)
+{
+	netblk_interrupt(arch_timestamp_to_ns(arch_timestamp()));
+}
+
 /* A tick from the local APIC if there is one, from the PIT if not. */
 static void start_interrupts(void)
 {
@@ -290,6 +299,7 @@ static void start_interrupts(void)
 	threads_init();
 	irq_restore(RFLAGS_IF);
 	threads_start_idle();
+	tick_set_device(network_interrupt);
 	monitor_input_init();
 }
 
@@ -306,6 +316,7 @@ static void run_kernel(void)
 	allocator_ready = true;
 	cpus_memory_ready();
 	panic_memory_ready();
+	page_cache_init();
 	start_interrupts();
 	smp_start_all(numa_topology()->nr_cpus, (u32)options.maxcpus);
 	oom_set_last_resort((enum oom_last_resort)options.oom);

@@ -1,6 +1,6 @@
 # The host's tests: the same files of mm/ and the parsers, over tests/host's two seams.
 
-HOST_C := $(sort $(wildcard tests/host/*.c tests/stress/*.c tests/sweep/*.c tests/unit/*.c mm/*.c) \
+HOST_C := $(sort $(wildcard kernel/cache/*.c tests/cache/*.c tests/host/*.c tests/reclaim/*.c tests/soak/*.c tests/stress/*.c tests/sweep/*.c tests/unit/*.c mm/*.c) \
 	    $(filter-out kernel/acpi/tables.c,$(wildcard kernel/acpi/*.c)) \
 	    arch/x86_64/calibrate.c boot/multiboot2.c kernel/completion.c kernel/lib/glob.c kernel/lib/parse.c \
 	    kernel/line_complete.c kernel/line_editor.c kernel/lockcheck.c \

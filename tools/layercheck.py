@@ -46,6 +46,8 @@ ROOMS = [
      ["base/", "kernel/line_editor.h", "line_internal.h"]),
     ("symbols are looked up on the host, too", ["kernel/symbols.c"],
      ["base/", "kernel/panic.h"]),
+    ("the page cache runs on the host, too", ["kernel/cache/*"],
+     ["base/", "arch/", "mm/", "kernel/page_cache.h", "kernel/netblk.h", "kernel/printk.h"]),
     ("the kernel", ["kernel/*"], ["base/", "arch/", "mm/", "boot/", "kernel/", "x86/"]),
     ("the benchmark", ["bench/*"], ["base/", "arch/", "mm/", "kernel/", "x86/"]),
     ("asm/ is the seam's other half", ["arch/*/include/asm/*"], ["base/", "arch/", "asm/"]),
