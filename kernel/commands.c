@@ -100,6 +100,8 @@ static int command_test(int argc, char **argv)
 		return command_usage(argc, argv, 2);
 	if (fault_rule_describe(0, &rule))
 		return command_bad(argv[0], "requests are made to fail: `fault off` first");
+	if (!command_memory_is_quiet(argv[0]))
+		return -EINVAL;
 	task_set_mems_allowed(os_current(), ~(nodemask_t)0);
 	task_set_mempolicy(NULL);
 	summary = ktest_run(argc == 2 ? argv[1] : NULL, options.seed);
@@ -243,6 +245,14 @@ const struct monitor_command monitor_commands[] = {
 	{"fault", "[show] | set KEY=VALUE... | off [ID]",
 	 "make requests for pages fail: by site, task, order, chance, count", command_fault,
 	 complete_fault, NULL},
+	{"fill", "[PERCENT] [dirty] | off", "fill memory with cached pages; off drops them",
+	 command_fill, complete_fill, NULL},
+	{"netblk", "[delay=MS-MS] [loss=PERMILLE] [resend=MS] [resends=N] [max=N] [seed=N]",
+	 "the device that takes dirty pages: how slow it is, what it loses", command_netblk,
+	 complete_netblk, NULL},
+	{"pressure", "[on [read|write|mixed] [seed=N] | off]",
+	 "what reclaim does, or a load on all CPUs that keeps it busy", command_pressure,
+	 complete_pressure, NULL},
 	{"check", "[list]", "run every invariant, or list them", command_check, complete_check,
 	 "The kernel"},
 	{"test", "[GLOB[,GLOB]]", "run the in-kernel test suites", command_test, complete_test,

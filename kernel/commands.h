@@ -85,6 +85,21 @@ void mempolicy_format(const struct mempolicy *policy, char *buf, size_t size);
 int command_fault(int argc, char **argv);
 const char *complete_fault(u32 word, u32 i);
 
+/* fill_command.c */
+int command_fill(int argc, char **argv);
+const char *complete_fill(u32 word, u32 i);
+int command_netblk(int argc, char **argv);
+const char *complete_netblk(u32 word, u32 i);
+bool fill_is_on(void);
+/* For loads: monitor_interrupted(). */
+bool command_interrupted(void *arg);
+
+/* pressure_command.c */
+int command_pressure(int argc, char **argv);
+const char *complete_pressure(u32 word, u32 i);
+bool pressure_is_on(void);
+/* For a command that wants memory to itself: says what is in its way, and points at the word. */
+bool command_memory_is_quiet(const char *word);
 /* explain_command.c */
 int command_explain(int argc, char **argv);
 const char *complete_explain(u32 word, u32 i);

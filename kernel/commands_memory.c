@@ -242,6 +242,9 @@ int command_check(int argc, char **argv)
 			kprintf("%-10s %s\n", id, sentence);
 		return 0;
 	}
+	/* Which would find pages on their way from one place to another. */
+	if (pressure_is_on())
+		return command_bad(argv[0], "memory is under pressure: `pressure off` first");
 	hold = mm_check_until(&report, monitor_interrupted);
 	hold &= !report.stopped && kernel_check(&report);
 	if (report.stopped) {
