@@ -253,6 +253,8 @@ const struct monitor_command monitor_commands[] = {
 	{"pressure", "[on [read|write|mixed] [seed=N] | off]",
 	 "what reclaim does, or a load on all CPUs that keeps it busy", command_pressure,
 	 complete_pressure, NULL},
+	{"experiment", "[NAME [seed=N]]", "a load under the booted policies, and its figures",
+	 command_experiment, complete_experiment, NULL},
 	{"check", "[list]", "run every invariant, or list them", command_check, complete_check,
 	 "The kernel"},
 	{"test", "[GLOB[,GLOB]]", "run the in-kernel test suites", command_test, complete_test,

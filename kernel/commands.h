@@ -100,6 +100,11 @@ const char *complete_pressure(u32 word, u32 i);
 bool pressure_is_on(void);
 /* For a command that wants memory to itself: says what is in its way, and points at the word. */
 bool command_memory_is_quiet(const char *word);
+
+/* experiment.c */
+int command_experiment(int argc, char **argv);
+const char *complete_experiment(u32 word, u32 i);
+
 /* explain_command.c */
 int command_explain(int argc, char **argv);
 const char *complete_explain(u32 word, u32 i);
