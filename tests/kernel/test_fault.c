@@ -3,11 +3,13 @@
  * and the command.
  */
 #include <arch/page.h>
+#include <base/errno.h>
 #include <base/format.h>
 #include <kernel/monitor.h>
 #include <kernel/test.h>
 #include <kernel/thread.h>
 #include <kernel/trace_stream.h>
+#include <kernel/workload.h>
 #include <mm/fault_inject.h>
 #include <mm/page_alloc.h>
 #include <mm/trace.h>
@@ -208,6 +210,56 @@ static void alloc_as_typed(struct ktest *t)
 	EXPECT_EQ(t, result.failed, 1);
 }
 
+/* --- Loads -------------------------------------------------------------------------------------- */
+
+#define LOAD_PAGES 16
+#define LOAD_NS    10000000000ull
+
+/* By so many threads as the argument says; of those that do not start the caller does the work. */
+static enum sweep_answer load_a_file(void *arg)
+{
+	struct cache_file *file = cache_file_create("swept", LOAD_PAGES, 1);
+	enum sweep_answer answer = SWEEP_DONE;
+	struct workload_result r;
+	int err;
+
+	if (!file)
+		return SWEEP_FAILED;
+	err = workload_run(&(struct workload){.kind = WORKLOAD_FILL,
+					      .file = file,
+					      .nr_ops = LOAD_PAGES,
+					      .nr_threads = *(u32 *)arg,
+					      .gfp = GFP_KERNEL,
+					      .timeout_ns = LOAD_NS},
+			   &r);
+	if (err == -ENOMEM || (!err && r.no_memory == 1 && r.reads == LOAD_PAGES - 1))
+		answer = SWEEP_FAILED;
+	else if (err || r.reads != LOAD_PAGES || r.wrong)
+		answer = SWEEP_WRONG;
+	return cache_file_destroy(file, LOAD_NS) == 0 ? answer : SWEEP_WRONG;
+}
+
+/* Its tables, its file, its pages; of two threads each, too. */
+static void loads_without_memory(struct ktest *t)
+{
+	for (u32 nr = 1; nr <= 2; nr++) {
+		struct sweep_result result = sweep(t, &(struct sweep){
+							      .what = "a load",
+							      .work = load_a_file,
+							      .arg = &nr,
+							      .settle = threads_release_spares,
+							      .kept = paging_table_pages,
+							      .most = 100,
+							      .has_another_way = true,
+						      });
+
+		/* The ledger's three pieces and the load's table at least; of the one thread its pages. */
+		EXPECT_MSG(t, result.failed >= 4 + (nr == 1 ? LOAD_PAGES : 0), "%u of %u failed",
+			   result.failed, result.requests);
+		EXPECT(t, result.managed >= (nr_cpus_online() > 1 ? 2 * (nr - 1) : 0));
+	}
+}
+
 /* --- The command -------------------------------------------------------------------------------- */
 
 static __noinline struct page *asked_by_name(void)
@@ -262,6 +314,7 @@ static const struct ktest_case cases[] = {
 	KTEST(a_crowd_that_is_not_complete),
 	KTEST(a_spare_thread_asks_for_nothing),
 	KTEST(a_page_that_is_not_mapped),
+	KTEST(loads_without_memory),
 	KTEST(tracing_without_memory),
 	KTEST(tracing_with_less),
 	KTEST(a_stress_without_tables),
