@@ -51,6 +51,7 @@ needs_format  := lint
 needs_mutants := build run test
 needs_docs    := build run
 needs_bench   := build run
+needs_compare := build run
 needs_nothing := help clean doctor deps
 # Any other goal is something to build.
 needs = $(foreach goal,$(filter-out $(needs_nothing),$(MAKECMDGOALS)),$(or $(needs_$(goal)),build))
@@ -105,6 +106,16 @@ export HIGHWATER_BENCH := $(value BENCH)
 bench: $(ISO) ## Instructions per operation, beside Linux's (bench/linux.toml)
 	@$(PYTHON) -B tools/bench.py --iso $(ISO) "$$HIGHWATER_BENCH"
 
+# EXPERIMENT: one of those that have columns; none: all. RUNS boots for each column. By default on four nodes.
+SEED ?= 1
+RUNS ?= 5
+EXPERIMENT ?=
+.PHONY: compare
+compare: $(ISO) ## Before, posted, after: the table of an experiment (EXPERIMENT=name SEED=n RUNS=n)
+	@$(PYTHON) -B tools/compare.py --iso $(ISO) --accel '$(ACCEL)' --seed '$(SEED)' --runs '$(RUNS)' \
+		--topology '$(if $(filter file,$(origin TOPOLOGY)),four,$(TOPOLOGY))' \
+		--cmdline "$$HIGHWATER_CMDLINE" --logs $(BUILD)/compare $(EXPERIMENT)
+
 # --- The rest -----------------------------------------------------------------------------------
 
 .PHONY: iso
@@ -131,6 +142,7 @@ help: ## This list
 	@echo "  TOPOLOGY=name    a machine of tests/topologies/: $(sort $(basename $(notdir $(wildcard tests/topologies/*.toml))))"
 	@echo "  CMDLINE='...'    the kernel's command line, for example CMDLINE='run=\"numa; buddyinfo\"'"
 	@echo "  FIRMWARE=bios|uefi  ACCEL=tcg|kvm|tcg,thread=single|tcg,thread=multi  QEMUEXTRA='...'  TESTS='-k name'  BENCH=GLOB  DEBUG_PORT=n"
+	@echo "  EXPERIMENT=name SEED=n RUNS=n    for \`make compare\`"
 	@echo "  TRACE=file       where \`trace on\` records to, for tools/trace.py"
 	@echo "  CC=clang  CROSS_COMPILE=prefix-  V=1 (show commands)"
 
