@@ -51,6 +51,7 @@ needs_format  := lint
 needs_mutants := build run test
 needs_docs    := build run
 needs_bench   := build run
+needs_soak    := build run
 needs_compare := build run
 needs_nothing := help clean doctor deps
 # Any other goal is something to build.
@@ -106,6 +107,16 @@ export HIGHWATER_BENCH := $(value BENCH)
 bench: $(ISO) ## Instructions per operation, beside Linux's (bench/linux.toml)
 	@$(PYTHON) -B tools/bench.py --iso $(ISO) "$$HIGHWATER_BENCH"
 
+# SOAK_MINUTES, shared out among SOAK_TOPOLOGIES (names with commas between); SOAK_SEED and the seeds after it.
+SOAK_MINUTES    ?= 60
+SOAK_SEED       ?= 1
+SOAK_TOPOLOGIES ?= eight
+.PHONY: soak
+soak: $(ISO) ## An hour of mixed load with memory short all the time (SOAK_MINUTES=n)
+	@$(PYTHON) -B tools/soak.py --iso $(ISO) --accel '$(ACCEL)' --minutes '$(SOAK_MINUTES)' \
+		--seed '$(SOAK_SEED)' --topologies '$(SOAK_TOPOLOGIES)' --cmdline "$$HIGHWATER_CMDLINE" \
+		--logs $(BUILD)/soak
+
 # EXPERIMENT: one of those that have columns; none: all. RUNS boots for each column. By default on four nodes.
 SEED ?= 1
 RUNS ?= 5
@@ -143,6 +154,7 @@ help: ## This list
 	@echo "  CMDLINE='...'    the kernel's command line, for example CMDLINE='run=\"numa; buddyinfo\"'"
 	@echo "  FIRMWARE=bios|uefi  ACCEL=tcg|kvm|tcg,thread=single|tcg,thread=multi  QEMUEXTRA='...'  TESTS='-k name'  BENCH=GLOB  DEBUG_PORT=n"
 	@echo "  EXPERIMENT=name SEED=n RUNS=n    for \`make compare\`"
+	@echo "  SOAK_MINUTES=n SOAK_SEED=n SOAK_TOPOLOGIES=a,b"
 	@echo "  TRACE=file       where \`trace on\` records to, for tools/trace.py"
 	@echo "  CC=clang  CROSS_COMPILE=prefix-  V=1 (show commands)"
 

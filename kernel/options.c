@@ -57,6 +57,8 @@ static const struct option table[] = {
 	 .sentence = "after run=, go on into the monitor"},
 	{"seed", OPTION_NUMBER, FIELD(seed), .max = UINT64_MAX, .default_text = "1",
 	 .sentence = "start of every random sequence of the tests"},
+	{"soak_minutes", OPTION_NUMBER, FIELD(soak_minutes), .max = 1440, .default_text = "0",
+	 .sentence = "how long the test suite `soak` runs; 0: 20 seconds"},
 	{"loglevel", OPTION_NUMBER, FIELD(loglevel), .max = LOG_DEBUG, .default_text = "6",
 	 .sentence = "log up to 3 errors, 4 warnings, 6 info, 7 all; panics always"},
 	{"numa", OPTION_FLAG, FIELD(numa), .default_text = "on",

@@ -1,6 +1,6 @@
 # The kernel: every .c and .asm file of its rooms, linked twice so that it carries its own symbols.
 
-KERNEL_C   := $(sort $(shell find arch/x86_64 bench boot kernel mm tests/cache tests/kernel tests/reclaim tests/stress tests/sweep -name '*.c'))
+KERNEL_C   := $(sort $(shell find arch/x86_64 bench boot kernel mm tests/cache tests/kernel tests/reclaim tests/soak tests/stress tests/sweep -name '*.c'))
 KERNEL_ASM := $(sort $(shell find arch/x86_64 boot -name '*.asm'))
 KERNEL_OBJ := $(KERNEL_C:%.c=$(KBUILD)/%.o) $(KERNEL_ASM:%=$(KBUILD)/%.o)
 

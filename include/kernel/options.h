@@ -25,6 +25,7 @@ struct options {
 	/* Why a test, bench or run= that was asked for will not be what was meant; empty: nothing is wrong */
 	char refused_request[OPTION_REFUSED_BYTES];
 	u64 seed;
+	u64 soak_minutes;    /* of the suite `soak`; 0: a moment */
 	u64 mem_bytes;       /* 0: all */
 	u64 min_free_kbytes; /* 0: computed */
 	u64 maxcpus;         /* 0: all */

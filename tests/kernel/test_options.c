@@ -344,7 +344,7 @@ static void describes_itself(struct ktest *t)
 		if (strcmp(option.name, "lockcheck") == 0)
 			EXPECT_STREQ(t, value, "");
 	}
-	EXPECT_EQ(t, nr, 20);
+	EXPECT_EQ(t, nr, 21);
 }
 
 static void numbers(struct ktest *t)
