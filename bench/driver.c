@@ -61,6 +61,8 @@ static u64 time_batch(const struct bench_case *c, struct bench_batch *batch)
 		return c->round(c->arg, batch);
 	preempt_disable();
 	flags = irq_save();
+	if (c->interrupts_on)
+		irq_restore(flags);
 	start = arch_timestamp();
 	body(c->arg, batch);
 	end = arch_timestamp();
@@ -113,7 +115,7 @@ static bool run_case(const struct bench_case *c)
 		print_per_op("free", batch.free_ticks, ops);
 	}
 	kprintf(" batches=%u cpu=%u fail=%llu\n", batches,
-		c->round ? (u32)c->arg : smp_processor_id(), (unsigned long long)fail);
+		c->round ? (u32)c->arg & 1 : smp_processor_id(), (unsigned long long)fail);
 	return fail == 0;
 }
 
@@ -177,9 +179,12 @@ bool bench_run(const char *globs)
 {
 	const struct bench_group groups[] = {
 		{bench_cases_driver, nr_bench_cases_driver},
+		{bench_cases_slab, nr_bench_cases_slab},
+		{bench_cases_kmalloc, nr_bench_cases_kmalloc},
 		{bench_cases_pages, nr_bench_cases_pages},
 		{bench_cases_nodes, nr_bench_cases_nodes},
 		{bench_cases_cross, nr_bench_cases_cross},
+		{bench_cases_reserve, nr_bench_cases_reserve},
 	};
 	u32 failed = 0, matched = 0;
 

@@ -153,16 +153,16 @@ class Comparison:
     case: str
     machine: str
     ours: float
-    loop: float = None  # None: the case is a loop itself, or nothing to subtract
+    loop: float = None  # None: there is nothing to subtract
     linux: int = None
     linux_loop: int = 0
 
     @property
     def ratio(self):
-        """Ours to Linux's, each less its own loop; None without Linux's figure."""
-        if self.linux is None or self.loop is None:
+        """Ours to Linux's, each less its own loop if it has one; None without Linux's figure."""
+        if self.linux is None:
             return None
-        return (self.ours - self.loop) / (self.linux - self.linux_loop)
+        return (self.ours - (self.loop or 0)) / (self.linux - self.linux_loop)
 
     @property
     def meets_gate(self):
@@ -176,7 +176,8 @@ class Comparison:
         subtracted = ["", ""] if self.loop is None else [
             f"{self.loop:.2f}", f"{self.ours - self.loop:.2f}"]
         compared = ["", "", "", "", ""] if self.ratio is None else [
-            str(self.linux), str(self.linux - self.linux_loop), f"{self.ratio:.3f}",
+            str(self.linux), "" if self.loop is None else str(self.linux - self.linux_loop),
+            f"{self.ratio:.3f}",
             "met" if self.meets_gate else "MISSED", "met" if self.meets_goal else "missed"]
         return [self.case, self.machine, f"{self.ours:.2f}", *subtracted, *compared]
 
