@@ -20,10 +20,12 @@ from subject import RULES, Subject
 MODULES = (rules_srat, rules_slit, rules_madt, rules_hmat, rules_size)  # each registers its rules
 
 
-def derive(machine, name):
-    """The machine as rule `name` makes it, or None if the rule does not apply."""
+def derive(machine, *names):
+    """The machine as these rules make it, one after the other, or None if one does not apply."""
     subject = Subject(machine)
-    return None if RULES[name](subject) is False else subject.machine(name)
+    if any(RULES[name](subject) is False for name in names):
+        return None
+    return subject.machine("+".join(names))
 
 
 def is_file_only(name):

@@ -289,7 +289,7 @@ def srat_all_nonvolatile(subject):
 @rule
 def srat_two_of_them(subject):
     """A second SRAT says something else: the first one counts."""
-    other = Table("srat", subject.bytes("srat"))
+    other = Table("srat", subject.srat.fixed)
     other.entries = [cpu_entry(9, 0), memory_entry(9, 0, 1 << 40)]
     subject.raw["srat2"] = other.bytes()
     subject.note("another SRAT .*the first one is used")

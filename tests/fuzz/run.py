@@ -54,7 +54,7 @@ TARGETS = {
     "options": Target(2400, 20_000,
                       ["kernel/options.c", "kernel/options_line.c", "kernel/lib/parse.c"]),
     "memblock": Target(400, 60_000, ["mm/memblock.c", "mm/numa.c"]),
-    "boot": Target(160, 10_000, ["mm/memmap.c", "mm/zone.c", "mm/zonelist.c", "mm/mm_init.c"]),
+    "boot": Target(160, 1_000, ["mm/memmap.c", "mm/zone.c", "mm/zonelist.c", "mm/mm_init.c"]),
 }
 
 STATUS = re.compile(r"^#(\d+)\s+(\w+).*?cov: (\d+) ft: (\d+) corp: (\d+)/(\S+)")

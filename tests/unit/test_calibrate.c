@@ -100,7 +100,7 @@ static void what_is_certain_is_true(struct ktest *t)
 	u64 right = COUNT * TICKS_EACH;
 	u32 wide = 0, tight = 0;
 
-	for (u32 i = 0; i < 2000; i++) {
+	for (u32 i = 0; i < 400; i++) {
 		struct took took = one_shot_measure(&shot, COUNT);
 
 		if (!EXPECT_MSG(t, took.least <= right && right <= took.most,
@@ -112,7 +112,7 @@ static void what_is_certain_is_true(struct ktest *t)
 		tight += took.most - took.least < right / 1000;
 	}
 	/* Both kinds came, else nothing was tried. */
-	EXPECT(t, wide > 100 && tight > 100);
+	EXPECT(t, wide > 20 && tight > 20);
 }
 
 /* The last "no" was read before the end, and the CPU was away before anybody could ask again. */
@@ -132,13 +132,13 @@ static void away_behind_the_last_no(struct ktest *t)
 /* A fifth of a CPU, in slices of 3 ms: whatever phase it begins with. */
 static void a_busy_host(struct ktest *t)
 {
-	for (u32 phase = 0; phase < 200; phase++) {
+	for (u32 phase = 0; phase < 100; phase++) {
 		struct machine m = {
 			.random = {1}, .step = 1000, .slice = 6000000, .away = 24000000};
 		struct one_shot shot = counter_of(&m);
 		struct calibration c;
 
-		m.next_away = phase * 30000;
+		m.next_away = phase * 60000;
 		c = calibrate(&shot, COUNT);
 		EXPECT_MSG(t, per_mille_off(&c) <= 10, "phase %u: %llu per mille off", phase,
 			   (unsigned long long)per_mille_off(&c));

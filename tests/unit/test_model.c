@@ -165,7 +165,7 @@ static void small_machine(struct ktest *t)
 {
 	static const struct host_machine machine = {.ram = {{0, MiB(20), 0}}, .nr_nodes = 1};
 
-	run_model(t, &machine, 4000);
+	run_model(t, &machine, 2400);
 }
 
 /* Three zones, a hole, two nodes, one of them interleaved with the other. */
@@ -182,7 +182,7 @@ static void odd_machine(struct ktest *t)
 	};
 	struct zone_snapshot z;
 
-	run_model(t, &machine, 4000);
+	run_model(t, &machine, 2400);
 	/* The sequence was one that matters. */
 	zone_snapshot(0, ZONE_DMA, &z);
 	EXPECT(t, z.events[ZONE_SPLIT] > 0 && z.events[ZONE_MERGE] > 0);
@@ -204,7 +204,7 @@ static void random_machine(struct ktest *t)
 			(struct host_ram){at, size_bytes, (int)host_random_below(&random, 3)};
 		at += size_bytes + PAGE_SIZE * host_random_below(&random, 300);
 	}
-	run_model(t, &machine, 3000);
+	run_model(t, &machine, 1200);
 }
 
 static const struct ktest_case cases[] = {
