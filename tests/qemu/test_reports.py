@@ -34,7 +34,8 @@ def numastat(text):
 
 # Linux 6.1's zoneinfo as it stands, but for what docs/watermarks.md says is left out.
 ZONE = re.compile(r"""^Node (?P<nid>\d+), zone +(?P<name>\w+)
-  pages free     (?P<free>\d+)
+(?:  per-node stats
+(?P<node>(?:      \w+ +\d+\n)+))?  pages free     (?P<free>\d+)
         boost    0
         min      (?P<min>\d+)
         low      (?P<low>\d+)
@@ -58,8 +59,9 @@ def zones(text):
     for found in ZONE.finditer(text):
         zone = {name: int(value) if value and value.isdigit() else value
                 for name, value in found.groupdict().items()}
-        zone["counters"] = {name: int(value) for name, value
-                            in re.findall(r"^ +(\w+) +(\d+)$", found["counters"], re.MULTILINE)}
+        for of in ("counters", "node"):
+            zone[of] = {name: int(value) for name, value
+                        in re.findall(r"^ +(\w+) +(\d+)$", found[of] or "", re.MULTILINE)}
         zone["cpus"] = {int(cpu): [int(value) for value in values] for cpu, *values in re.findall(
             r"cpu: (\d+)\n +count: (\d+)\n +high: +(\d+)\n +batch: (\d+)", found["pagesets"] or "")}
         yield zone
@@ -114,6 +116,12 @@ def check_sums(picture):
     for name, value in picture.vmstat.items():
         if name in populated[0]["counters"]:
             assert value == sum(zone["counters"][name] for zone in populated), name
+    # A node's own figures stand with its first zone that has memory, and nowhere else.
+    firsts = {zone["nid"]: zone for zone in reversed(populated)}
+    assert [zone for zone in picture.zones if zone["node"]] == sorted(
+        firsts.values(), key=lambda zone: zone["nid"])
+    for name in populated[0]["node"]:
+        assert picture.vmstat[name] == sum(zone["node"][name] for zone in firsts.values()), name
     for zone in populated:
         assert zone["free"] == zone["counters"]["nr_free_pages"]
         assert zone["min"] <= zone["low"] <= zone["high"]

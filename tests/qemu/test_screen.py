@@ -2,12 +2,11 @@
 stays in place and can be left."""
 
 import re
-import sys
 
 import pytest
 
 from hwlib import guest
-from test_monitor import PROMPT, Console, spawn
+from test_monitor import PROMPT, session
 
 COLUMNS, LINES = 80, 24
 PAGE = 4096
@@ -67,9 +66,8 @@ class Terminal:
 
 @pytest.fixture
 def console(iso, log_path):
-    child = spawn(sys.executable, ["-B", "tools/launch.py", "--iso", str(iso)], log_path)
-    yield Console(child)
-    child.close(force=True)
+    with session(iso, log_path) as console:
+        yield console
 
 
 def size_bytes(number, unit):
@@ -279,7 +277,7 @@ def test_top_stays_in_place(console):
     screen = terminal.text()
     assert terminal.scrolled == 0 and not terminal.cursor_shown
     assert "frame 2," in screen and "frame 1," not in screen
-    for heading in ("node ", "zone ", "free blocks", "since the last frame"):
+    for heading in ("node ", "zone ", "free blocks", "lru ", "since the last frame"):
         assert len(re.findall(rf"^ *{heading}", screen, re.MULTILINE)) == 1, heading
     assert re.search(r"^ *1 DMA32 +\d+ +\d+ +\d+ +\d+  \[=+m=+l=+h=+>\]$", screen, re.MULTILINE)
     assert terminal.feed(output[end:]).cursor_shown

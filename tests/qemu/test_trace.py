@@ -26,11 +26,11 @@ SENT = r"^trace: (\d+) records in (\d+) frames, (\d+) bytes, sent over COM2$"
 
 @pytest.fixture
 def traced(boot, tmp_path):
-    """traced(name, commands): boots with COM2 to a file; the outcome, and what was in the file."""
+    """traced(name, commands, options=""): boots with COM2 to a file; the outcome, and what was in the file."""
 
-    def run(name, commands, **how):
+    def run(name, commands, *, options="", **how):
         path = tmp_path / "out,of.trace"  # QEMU's options have commas, too
-        outcome = boot(name, f'run="{commands}"', trace=path, **how)
+        outcome = boot(name, f'{options} run="{commands}"', trace=path, **how)
         assert outcome.code == guest.SUCCESS, outcome.reason
         reader = Reader().read(path.read_bytes())
         assert not reader.problems
@@ -82,6 +82,60 @@ def test_the_other_node_and_large_blocks(traced):
     assert splits and all((f["order"], f["to"]) == (10, 9) for f in splits)
     assert {f["pfn"] for f in splits} <= {pfn for pfn, *_ in said}
     assert {f["pfn"] for f in splits} <= {f["pfn"] for f in merges if (f["order"], f["from"]) == (10, 9)}
+
+
+def test_who_is_killed_is_who_the_report_names(traced):
+    outcome, (session,) = traced("small", "trace on; test oom.a_victim_gives_back; trace off; check")
+    said = re.search(r"Killed hog \(id (\d+)\), badness (\d+) pages", outcome.output)
+    (kill,) = [r for r in session.records if session.event(r) == "oom_kill"]
+    fields = session.fields(kill)
+    assert fields.pop("by").startswith("a_victim_gives_back+0x")
+    assert fields == {"victim": int(said[1]), "badness": int(said[2]), "order": 0, "node": 0,
+                      "zone": "Normal", "gfp": "GFP_KERNEL"}
+    # The page that it was for comes after it, to the same place.
+    got = [r for r in session.in_time() if session.event(r) == "page_alloc" and r.call_site == kill.call_site]
+    assert [session.fields(r)["order"] for r in got] == [0] and got[0].timestamp > kill.timestamp
+
+
+def changes(output, name):
+    """By how much a figure grew from one `vmstat` to the next."""
+    first, second = (int(n) for n in re.findall(rf"^{name} (\d+)$", output, re.MULTILINE))
+    return second - first
+
+
+def reclaim_by_hand(traced):
+    """
+    Memory is full of pages that can be had back; large blocks are asked for, by one thread. What was traced is
+    what vmstat counts. Returns how many blocks were chosen and emptied.
+    """
+    takes = "; ".join(["alloc 9"] * 5 + ["alloc 8"] * 3)
+    outcome, (session,) = traced("one", f"fill 110; trace on; vmstat; {takes}; vmstat; trace off; check",
+                                 options="mem=96M")
+    assert len(said_blocks(outcome)) == 8 and not sum(cpu.lost for cpu in session.cpus.values())
+    events = [(session.event(r), session.fields(r)) for r in session.in_time()]
+    direct = [(event, fields) for event, fields in events if event.startswith("reclaim_")]
+    begun, emptied, ended = ([fields for event, fields in direct if event == name]
+                             for name in ("reclaim_begin", "reclaim_block", "reclaim_end"))
+    # Begin, perhaps a block, end: of one request.
+    shape = "".join({"begin": "<", "block": "#", "end": ">"}[event[8:]] for event, _ in direct)
+    assert re.fullmatch("(<#?>)+", shape)
+    assert {(f["order"], f["wanted"]) for f in begun} <= {(9, 512), (8, 256)}
+    assert sum(f["freed"] for f in ended) == changes(outcome.output, "pgsteal_direct") > 0
+    assert sum(f["evicted"] for f in emptied) == changes(outcome.output, "hw_target_evicted")
+    assert sum(f["whole"] for f in emptied) == changes(outcome.output, "hw_target_completed")
+    assert all(f["pfn"] % (1 << f["order"]) == 0 for f in emptied)
+    # kswapd may have been woken for the rings, before the first vmstat.
+    kswapd = [(event, fields) for event, fields in events if event.startswith("kswapd_")]
+    wakes = [fields["wanted"] for event, fields in kswapd if event == "kswapd_wake"]
+    assert len(wakes) >= changes(outcome.output, "pageoutrun") and set(wakes) == {"0x10000"}
+    assert [event for event, _ in kswapd] == (["kswapd_wake", "kswapd_sleep"] * len(wakes))[:len(kswapd)]
+    assert {f["state"] for event, f in kswapd if event == "kswapd_sleep"} == {"asleep"}
+    return len(emptied)
+
+
+def test_reclaim_as_vmstat_counts_it(traced):
+    """Pages that go by age may make all the blocks by chance: seldom, and hardly three times."""
+    assert any(reclaim_by_hand(traced) for _ in range(3))
 
 
 def test_dump_shows_what_the_decoder_shows(traced, tmp_path):
@@ -150,23 +204,36 @@ def test_com2_that_takes_nothing(boot, pipe):
     assert time.monotonic() - begin < 120
 
 
-def test_a_reader_that_comes_late_gets_all_of_it(boot, pipe):
-    """As before, but somebody begins to read while the guest sends: no frame is torn."""
+def wait_until_sent(console):
+    """The prompt sends while it waits for a line."""
+    for _ in range(300):
+        if re.search(SENT, console.ask("trace dump"), re.MULTILINE):
+            return
+        time.sleep(0.1)
+    pytest.fail("it is not sent")
+
+
+def test_a_reader_that_comes_late_gets_all_of_it(iso, pipe, log_path, monkeypatch):
+    """As before, but somebody begins to read where the guest had to stop: no frame is torn."""
     got = []
 
-    def read_slowly():
+    def read():
         with open(pipe[1], "rb") as source:
-            time.sleep(4)
             while chunk := source.read(4096):
                 got.append(chunk)
 
-    reader = threading.Thread(target=read_slowly, daemon=True)
+    monkeypatch.setenv("HIGHWATER_QEMUEXTRA", pipe[0])
+    child = spawn(sys.executable, ["-B", "tools/launch.py", "--iso", str(iso)], log_path)
+    console = Console(child)
+    console.ask("trace on")
+    console.ask("test mm_alloc")
+    assert "trace: COM2 takes no bytes" in console.ask("trace dump")
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    commands = "; ".join(["trace on", "test mm_alloc", *["trace dump"] * 3, "top count=8", "trace dump",
-                          "trace off", "trace dump", "top count=4", "trace dump"])
-    outcome = boot("two", f'run="{commands}"', extra=pipe[0])
-    assert "trace: COM2 takes no bytes" in outcome.output
-    assert outcome.code == guest.SUCCESS, outcome.reason
+    wait_until_sent(console)
+    console.ask("trace off")
+    wait_until_sent(console)
+    assert console.leave("poweroff\r") == 0
     reader.join(30)
     assert not reader.is_alive()
     found = Reader().read(b"".join(got))
@@ -221,3 +288,35 @@ def test_make_run_trace(log_path, tmp_path):
     child.close()
     assert child.exitstatus == 0
     assert not Reader().read(path.read_bytes()).problems
+
+
+def test_the_slab_layer_as_vmstat_counts_it(traced, tmp_path):
+    """
+    Tuning a cache replaces its stacks: objects of kmalloc() come and go. The caches are called by name, in the stream
+    and by `trace dump`; what was traced is what vmstat counts.
+    """
+    tunes = "; ".join(f"slab kmalloc-2048 limit={limit} batch=1 shared=0" for limit in (500, 600, 24))
+    outcome, (session,) = traced("two", f"trace on; vmstat; {tunes}; slab kmalloc-8192 shrink; vmstat; "
+                                        "trace dump 400; trace off; check")
+    assert not sum(cpu.lost for cpu in session.cpus.values())
+    events = [(session.event(r), session.fields(r)) for r in session.in_time()]
+    slab = [(event, fields) for event, fields in events if event.startswith("slab_")]
+    allocs, frees = ([f for event, f in slab if event == name] for name in ("slab_alloc", "slab_free"))
+    assert len(allocs) >= 24 and all(f["by"].startswith("slab_stacks_set+0x") for f in allocs)
+    assert {f["object"] for f in allocs} & {f["object"] for f in frees}
+    assert {f["node"] for f in allocs} == {0, 1} and all(f["bytes"] >= 32 for f in allocs)
+    grown = [f for event, f in slab if event == "slab_grow"]
+    assert len(grown) == changes(outcome.output, "hw_slab_grow") > 0
+    assert all(re.fullmatch(r"kmalloc-\d+", f["cache"]) for f in grown)
+    # A slab's pages are those that were allocated for it.
+    pages = {f["pfn"]: f for event, f in events if event == "page_alloc"}
+    for f in grown:
+        assert (pages[f["pfn"]]["order"], pages[f["pfn"]]["node"]) == (f["order"], f["node"])
+        assert pages[f["pfn"]]["by"].startswith("slab_grow+0x")
+    # The same lines here and there.
+    shown = re.findall(r"^\[ *\d+\.\d{6}\] cpu \d+ +(slab_\w+ .*)$", outcome.output, re.MULTILINE)
+    listed = subprocess.run([sys.executable, "-B", str(ROOT / "tools" / "trace.py"),
+                             str(tmp_path / "out,of.trace")], capture_output=True, text=True,
+                            timeout=60, check=True).stdout
+    listed = re.findall(r"^\[ *\d+\.\d{6}\] cpu \d+ +(slab_\w+ .*)$", listed, re.MULTILINE)
+    assert shown and shown == listed[-len(shown):]
