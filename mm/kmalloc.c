@@ -228,6 +228,9 @@ static size_t class_size(size_t size)
 					      : PAGE_SIZE << order_of(size);
 }
 
+/* What is said of the piece, and not of how hard to try. */
+#define GFP_SMALLER (__GFP_ZERO | __GFP_DMA | __GFP_THISNODE)
+
 void *krealloc(void *object, size_t size, gfp_t gfp)
 {
 	size_t old = ksize(object);
@@ -241,7 +244,7 @@ void *krealloc(void *object, size_t size, gfp_t gfp)
 	if (size > old)
 		moved = alloc_slowly(size, gfp, NUMA_NO_NODE, os_call_site());
 	else if (size < old / 2 && class_size(size) < old)
-		moved = alloc_slowly(size, (gfp & __GFP_ZERO) | GFP_NOWAIT | __GFP_NOWARN,
+		moved = alloc_slowly(size, (gfp & GFP_SMALLER) | GFP_NOWAIT | __GFP_NOWARN,
 				     NUMA_NO_NODE, os_call_site());
 	if (moved) {
 		if (old)

@@ -255,6 +255,23 @@ static void krealloc_to_less_never_fails(struct ktest *t)
 	EXPECT(t, krealloc(a, 100, GFP_KERNEL) != a);
 }
 
+/* What moves is asked for anew, and where it may lie is asked for as well. */
+static void krealloc_to_less_stays_low(struct ktest *t)
+{
+	u8 *a, *b;
+
+	host_machine_boot(&machine);
+	a = kmalloc(2000, GFP_KERNEL | __GFP_DMA);
+	ASSERT_TRUE(t, a != NULL);
+	a[0] = 0xa5;
+	b = krealloc(a, 100, GFP_KERNEL | __GFP_DMA);
+	EXPECT(t, b != a && b[0] == 0xa5);
+	EXPECT_MSG(t, virt_to_phys(b) + 100 <= MiB(16), "at 0x%llx",
+		   (unsigned long long)virt_to_phys(b));
+	EXPECT_STREQ(t, class_of(b)->name, "dma-kmalloc-128");
+	kfree(b);
+}
+
 static void krealloc_grows_by_zeroes(struct ktest *t)
 {
 	const gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
@@ -321,6 +338,7 @@ static const struct ktest_case cases[] = {
 	KTEST(dma_is_low),
 	KTEST(krealloc_moves_if_it_must),
 	KTEST(krealloc_to_less_never_fails),
+	KTEST(krealloc_to_less_stays_low),
 	KTEST(krealloc_grows_by_zeroes),
 	KTEST(wrong_pointers_are_named),
 };
