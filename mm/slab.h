@@ -73,7 +73,7 @@ struct kmem_cache_node {
 	struct cpu_stack *shared; /* used as a plain array, under the lock; slab_no_stack: none */
 	u32 nr_shared; /* in it: a hint for who may not look there, as it may be replaced */
 
-	/* Counted under the lock, since the cache was made. */
+	/* Since the cache was made. Counted under the lock; REAPED and FALLBACK without, atomically. */
 	u64 events[8]; /* enum slab_event */
 };
 

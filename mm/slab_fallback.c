@@ -289,6 +289,15 @@ static void *grow_anywhere(const struct slab_request *request, bool *made)
 		       : publish_and_hope(request->cache->node[slab->nid], slab);
 }
 
+/* The object's home has given to who preferred another. Relaxed: a figure, and counted without the lock. */
+static void count_given(const struct slab_request *request, const void *object)
+{
+	struct kmem_cache_node *home = request->cache->node[virt_to_page(object)->nid];
+
+	if (home->nid != request->permit.preferred_nid)
+		__atomic_fetch_add(&home->events[SLAB_EV_FALLBACK], 1, __ATOMIC_RELAXED);
+}
+
 void *slab_fall_back(const struct slab_request *request)
 {
 	void *object = NULL;
@@ -305,5 +314,7 @@ void *slab_fall_back(const struct slab_request *request)
 		if (!object && (policy->page_anywhere || must_not_fail(request)))
 			object = grow_anywhere(request, &made);
 	}
+	if (object)
+		count_given(request, object);
 	return object;
 }

@@ -8,6 +8,7 @@
 
 #include <base/atomic.h>
 #include <mm/os.h>
+#include <mm/slab_inspect.h>
 
 /* --- F1: all of memory is clean page cache --------------------------------------------------------- */
 
@@ -74,6 +75,51 @@ static void f2_uses_objects(struct ktest *t, enum mm_behaviour behaviour)
 	EXPECT_EQ(t, since(VMSTAT_SLAB_GROW), 0);
 	EXPECT_EQ(t, since(VMSTAT_SLAB_FALLBACK_OBJECT), 1);
 	expect_check_clean(t);
+}
+
+/* What a node has given to those who wanted another's is counted there: an object that it had, and a slab's first. */
+static void counted_where_it_comes_from(struct ktest *t)
+{
+	struct slab_node_snapshot n;
+
+	EXPECT_EQ(t, node_of(f2_object(MM_AFTER)), 2);
+	ASSERT_TRUE(t, slab_node_snapshot(cache, 2, &n));
+	EXPECT_EQ(t, n.events[SLAB_EV_FALLBACK], 1);
+	exhaust(1);
+	exhaust(2);
+	while (slab_node_snapshot(cache, 2, &n) && n.free_objects > 0)
+		EXPECT_EQ(t, node_of(kmem_cache_alloc_node(cache, GFP_NOWAIT, 2)), 2);
+	EXPECT_EQ(t, n.events[SLAB_EV_FALLBACK], 1);
+	ASSERT_TRUE(t, slab_node_snapshot(cache, 0, &n));
+	EXPECT_EQ(t, n.events[SLAB_EV_FALLBACK], 0);
+}
+
+static void a_page_from_elsewhere_is_counted_there(struct ktest *t, enum mm_behaviour behaviour)
+{
+	struct slab_node_snapshot n;
+
+	boot(behaviour);
+	exhaust(0);
+	EXPECT_EQ(t, node_of(kmem_cache_alloc(cache, GFP_NOWAIT | __GFP_NOWARN)), 1);
+	ASSERT_TRUE(t, slab_node_snapshot(cache, 1, &n));
+	EXPECT_EQ(t, n.events[SLAB_EV_FALLBACK], 1);
+	ASSERT_TRUE(t, slab_node_snapshot(cache, 0, &n));
+	EXPECT_EQ(t, n.events[SLAB_EV_FALLBACK], 0);
+}
+
+static void counted_of_pages_before(struct ktest *t)
+{
+	a_page_from_elsewhere_is_counted_there(t, MM_BEFORE);
+}
+
+static void counted_of_pages_posted(struct ktest *t)
+{
+	a_page_from_elsewhere_is_counted_there(t, MM_POSTED);
+}
+
+static void counted_of_pages_after(struct ktest *t)
+{
+	a_page_from_elsewhere_is_counted_there(t, MM_AFTER);
 }
 
 static void f2_posted_uses_objects(struct ktest *t)
@@ -358,5 +404,9 @@ static const struct ktest_case cases[] = {
 	KTEST(nofail_before),
 	KTEST(nofail_posted),
 	KTEST(nofail_after),
+	KTEST(counted_where_it_comes_from),
+	KTEST(counted_of_pages_before),
+	KTEST(counted_of_pages_posted),
+	KTEST(counted_of_pages_after),
 };
 KTEST_SUITE(slab_fallback, cases);
