@@ -15,6 +15,7 @@
  *	      first object    -                      for who comes first         for the maker
  *	cpuset moved          fails                  fails                       begins anew
  *	asked of one node     quietly                quietly                     kswapd is woken
+ *	  by the entitled     of its reserve         of its reserve              not of its reserve
  *
  * Before: a node-exact request neither reclaims nor wakes kswapd, so with every node full of page cache nothing is found
  * although all of it could be had; and a node with a page is grown while a further one has half-empty slabs. Posted looks for
@@ -68,6 +69,7 @@ struct fallback_policy {
 	bool begins_anew;    /* a failure is looked at again if the cpuset has moved meanwhile */
 	bool maker_is_first; /* who has made a slab has its first object */
 	bool wakes_kswapd; /* a node that is asked for a page, and for no more, is told that it is short */
+	bool reserve_last; /* and gives none of its reserve, whoever asks: that is for PAGE */
 };
 
 static const struct fallback_policy *policy;
@@ -121,7 +123,8 @@ static const struct fallback_policy policies[] = {
 		      .page_anywhere = true,
 		      .begins_anew = true,
 		      .maker_is_first = true,
-		      .wakes_kswapd = true},
+		      .wakes_kswapd = true,
+		      .reserve_last = true},
 };
 
 bool slab_fallback_begins_anew(void)
@@ -134,6 +137,8 @@ gfp_t slab_near_gfp(gfp_t gfp)
 	gfp &= ~(__GFP_DIRECT_RECLAIM | __GFP_IO | __GFP_NOFAIL | __GFP_RETRY_MAYFAIL);
 	if (!policy->wakes_kswapd)
 		gfp &= ~__GFP_KSWAPD_RECLAIM;
+	if (policy->reserve_last)
+		gfp |= __GFP_NOMEMALLOC;
 	return gfp | __GFP_THISNODE | __GFP_NOWARN;
 }
 

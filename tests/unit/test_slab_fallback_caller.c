@@ -93,6 +93,35 @@ static void f4_after_stays(struct ktest *t)
 	f4_bound_stays(t, MM_AFTER);
 }
 
+/*
+ * Who may have the last page of its node does not take it while another node has one that anybody may have. When none
+ * has, it does.
+ */
+static void the_reserve_comes_last(struct ktest *t)
+{
+	u32 saved;
+	void *object;
+
+	boot(MM_AFTER);
+	EXPECT_EQ(t, kmem_cache_tune(cache, 0, 0, 0), 0);
+	exhaust(0);
+	saved = memalloc_noreclaim_save();
+	for (u32 i = 0; i < F4_REQUESTS; i++) {
+		object = kmem_cache_alloc(cache, GFP_NOWAIT);
+		EXPECT_EQ(t, node_of(object), 1);
+		EXPECT(t, object && !page_is_reserve(virt_to_page(object)));
+	}
+	memalloc_noreclaim_restore(saved);
+	exhaust(1);
+	exhaust(2);
+	while (kmem_cache_alloc(cache, GFP_NOWAIT | __GFP_NOWARN))
+		;
+	object = kmem_cache_alloc(cache, GFP_NOWAIT | __GFP_MEMALLOC);
+	EXPECT_EQ(t, node_of(object), 0);
+	EXPECT(t, object && page_is_reserve(virt_to_page(object)));
+	expect_check_clean(t);
+}
+
 /* --- F5: it sleeps where it may, and nowhere else -------------------------------------------------------- */
 
 static const char atomic_report[] = "BUG: a request that may sleep, with interrupts off";
@@ -310,6 +339,7 @@ static const struct ktest_case cases[] = {
 	KTEST(f4_before_stays),
 	KTEST(f4_posted_stays),
 	KTEST(f4_after_stays),
+	KTEST(the_reserve_comes_last),
 	KTEST(f5_posted_would_sleep_with_interrupts_off),
 	KTEST(f5_after_sleeps_where_it_may),
 	KTEST(f5_before_never_sleeps_unasked),
