@@ -27,6 +27,8 @@
 #define KEPT_CACHES 32
 /* Of one stack: further ones are not compared with each other. */
 #define MAX_COMPARED 512u
+/* So many are looked at under the lock: a shared array may have half a million. */
+#define PART 256u
 
 /* --- Asking CPUs ------------------------------------------------------------------------------------- */
 
@@ -193,14 +195,18 @@ static bool came_before(const struct cpu_stack *stack, u32 i)
 	return false;
 }
 
-static void objects_locked(struct check *c, const struct kmem_cache_node *home,
-			   const struct cpu_stack *stack, const char *whose, u32 cpu)
+/* A part of them, from the i-th on. Which is next; 0: those were the last. */
+static u32 objects_locked(struct check *c, const struct kmem_cache_node *home,
+			  const struct cpu_stack *stack, u32 i, const char *whose, u32 cpu)
 {
+	u32 end;
+
 	stack = believed_stack(stack);
 	/* SLAB-5 says so. */
 	if (!stack || stack->nr > stack->capacity)
-		return;
-	for (u32 i = 0; i < stack->nr; i++) {
+		return 0;
+	end = MIN(stack->nr, i + PART);
+	for (; i < end; i++) {
 		const char *wrong = wrong_locked(home, stack->entry[i]);
 
 		c->report->items++;
@@ -210,6 +216,7 @@ static void objects_locked(struct check *c, const struct kmem_cache_node *home,
 			check_fail(c, "%s, node %d, %s %u: entry %u, %p, %s", home->cache->name,
 				   home->nid, whose, cpu, i, stack->entry[i], wrong);
 	}
+	return end < stack->nr ? end : 0;
 }
 
 static void cpu_objects(struct check *c, struct kmem_cache *cache, u32 cpu)
@@ -218,23 +225,37 @@ static void cpu_objects(struct check *c, struct kmem_cache *cache, u32 cpu)
 
 	for_each_node(nid) {
 		struct kmem_cache_node *home = home_at(cache, nid);
+		u32 next = 0;
 
 		if (!home)
 			continue;
-		spin_lock(&home->lock);
-		objects_locked(c, home, home->stack[cpu], "CPU", cpu);
-		spin_unlock(&home->lock);
+		do {
+			spin_lock(&home->lock);
+			next = objects_locked(c, home, home->stack[cpu], next, "CPU", cpu);
+			spin_unlock(&home->lock);
+		} while (next);
 	}
 }
 
-static void shared_objects_locked(struct check *c, struct kmem_cache_node *home)
-{
-	objects_locked(c, home, home->shared, "shared by node", (u32)home->nid);
-}
-
+/* What comes and goes between two parts is looked at once, twice or not at all. */
 static void shared_objects(struct check *c, struct kmem_cache *cache)
 {
-	check_homes(c, cache, shared_objects_locked);
+	int nid;
+
+	for_each_node(nid) {
+		struct kmem_cache_node *home = home_at(cache, nid);
+		u32 next = 0;
+
+		if (!home)
+			continue;
+		do {
+			unsigned long flags = spin_lock_irqsave(&home->lock);
+
+			next = objects_locked(c, home, home->shared, next, "shared by node",
+					      (u32)nid);
+			spin_unlock_irqrestore(&home->lock, flags);
+		} while (next);
+	}
 }
 
 /* --- Caches ------------------------------------------------------------------------------------------ */

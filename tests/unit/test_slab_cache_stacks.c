@@ -239,10 +239,42 @@ static void a_handful_has_few_objects(struct ktest *t)
 	expect_check_clean(t);
 }
 
+/* Shared arrays may be long: who checks one drops its node's lock all along, and sees what is wrong at its end. */
+static void a_long_array_is_checked_by_parts(struct ktest *t)
+{
+	enum { NR = 40000, SHARED = 4 * 8000 };
+	static void *object[NR];
+	struct kmem_cache *cache;
+	struct cpu_stack *shared;
+	void *last;
+	u32 before;
+
+	host_machine_boot(&machine);
+	cache = make("long", 8);
+	ASSERT_EQ(t, kmem_cache_tune(cache, 8000, 8000, SHARED / 8000), 0);
+	ASSERT_EQ(t, kmem_cache_alloc_bulk(cache, GFP_KERNEL, NR, object), NR);
+	kmem_cache_free_bulk(cache, NR, object);
+	shared = cache->node[0]->shared;
+	ASSERT_EQ(t, shared->nr, SHARED);
+	before = cache->node[0]->lock.next;
+	expect_check_clean(t);
+	EXPECT_MSG(t, cache->node[0]->lock.next - before > SHARED / 1000, "%u times taken",
+		   cache->node[0]->lock.next - before);
+	last = shared->entry[SHARED - 1];
+	shared->entry[SHARED - 1] = shared->entry[SHARED - 100];
+	expect_check_finds(t, "SLAB-4");
+	shared->entry[SHARED - 1] = last;
+	EXPECT_EQ(t, kmem_cache_destroy(cache), 0);
+}
+
 static const struct ktest_case cases[] = {
-	KTEST(late_cpus_get_stacks),      KTEST(stacks_are_emptied_home),
-	KTEST(tuned_at_run_time),         KTEST(closed_with_the_page_lists),
-	KTEST(closed_on_its_way_out),     KTEST(who_closes_is_waited_for),
+	KTEST(late_cpus_get_stacks),
+	KTEST(stacks_are_emptied_home),
+	KTEST(tuned_at_run_time),
+	KTEST(closed_with_the_page_lists),
+	KTEST(closed_on_its_way_out),
+	KTEST(who_closes_is_waited_for),
 	KTEST(a_handful_has_few_objects),
+	KTEST(a_long_array_is_checked_by_parts),
 };
 KTEST_SUITE(slab_cache_stacks, cases);
