@@ -123,7 +123,7 @@ static void figures(struct check *c, const struct kmem_cache_node *home,
 	if (!stack)
 		check_fail(c, "%s, node %d, %s %u: its stack is at %p", home->cache->name,
 			   home->nid, whose, cpu, (const void *)pointer);
-	else if (stack->nr > stack->capacity || stack->limit > stack->capacity ||
+	else if (stack->nr > stack->limit || stack->limit > stack->capacity ||
 		 stack->never_an_entry != 0)
 		check_fail(c, "%s, node %d, %s %u: %u entries, limit %u, capacity %u",
 			   home->cache->name, home->nid, whose, cpu, stack->nr, stack->limit,

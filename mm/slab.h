@@ -44,7 +44,7 @@
  *   SLAB-3  nr_slabs, nr_free_slabs and nr_free_objects are the lengths of the lists and the sum over them
  *   SLAB-4  an object in `shared` or on a CPU's stack is one of this home's slabs, and not free in its map; none is
  *           twice in the same place
- *   SLAB-5  a stack's nr <= capacity, limit <= capacity; a CPU that has none has slab_no_stack
+ *   SLAB-5  a stack's nr <= limit <= capacity; a CPU that has none has slab_no_stack
  *   SLAB-6  a page that is marked is on a list of the home that it names, but for the moments of making a slab and
  *           of giving it back
  */

@@ -267,6 +267,23 @@ static void a_long_array_is_checked_by_parts(struct ktest *t)
 	EXPECT_EQ(t, kmem_cache_destroy(cache), 0);
 }
 
+/* What is on a stack beyond its limit nobody would be given: closed stacks are empty. */
+static void more_than_the_limit_is_found(struct ktest *t)
+{
+	struct kmem_cache *cache;
+	u32 limit;
+
+	host_machine_boot(&machine);
+	cache = make("more", 64);
+	kmem_cache_free(cache, kmem_cache_alloc(cache, GFP_KERNEL));
+	ASSERT_TRUE(t, cache->local[0]->nr > 0);
+	limit = cache->local[0]->limit;
+	cache->local[0]->limit = 0;
+	expect_check_finds(t, "SLAB-5");
+	cache->local[0]->limit = limit;
+	expect_check_clean(t);
+}
+
 static const struct ktest_case cases[] = {
 	KTEST(late_cpus_get_stacks),
 	KTEST(stacks_are_emptied_home),
@@ -276,5 +293,6 @@ static const struct ktest_case cases[] = {
 	KTEST(who_closes_is_waited_for),
 	KTEST(a_handful_has_few_objects),
 	KTEST(a_long_array_is_checked_by_parts),
+	KTEST(more_than_the_limit_is_found),
 };
 KTEST_SUITE(slab_cache_stacks, cases);
