@@ -27,8 +27,9 @@
  * the map alone says what is free. Two CPUs that free one object at the same time both find its bit clear; `is_out` of its
  * owner, cleared under the lock, tells the second from the first.
  *
- * An object with a constructor keeps what its last holder has left in it, so it has zones but no patterns. One that would
- * not fit into a slab with all this is not debugged at all, but for the always-on checks.
+ * An object with a constructor keeps what its last holder has left in it, so it has zones but no patterns. What
+ * would not fit into a slab with what is added gets nothing added; and what would not with what its cache asks for is not
+ * debugged at all, but for the always-on checks.
  *
  * What works without mm.debug is to work with it. A request with __GFP_NOFAIL is refused above
  * GFP_NOFAIL_MAX_ORDER, so an object that fits into such a block, with what its cache asks for itself, does so with what
@@ -109,7 +110,11 @@ void slab_debug_layout(struct kmem_cache *cache, u32 more)
 		lay_out_place(cache, cache->flags, !less[i].zone_before || (own & SLAB_RED_ZONE));
 	} while (cache->size > most && ++i < steps);
 	if (cache->size > most) {
-		cache->flags &= ~SLAB_DEBUG_ALL;
+		cache->flags = own;
+		lay_out_place(cache, own, true);
+	}
+	if (cache->size > most) {
+		cache->flags = own & ~SLAB_DEBUG_ALL;
 		lay_out_place(cache, cache->flags, true);
 	}
 	if (cache->ctor)

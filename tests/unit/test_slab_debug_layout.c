@@ -71,6 +71,10 @@ static void what_is_added_keeps_the_order(struct ktest *t)
 		{8176, 8, SLAB_RED_ZONE, SLAB_DEBUG_ALL & ~SLAB_STORE_USER, 8192},
 		{8104, 8, SLAB_STORE_USER, SLAB_DEBUG_ALL & ~SLAB_RED_ZONE, 8192},
 		{SLAB_MAX_SIZE, 8, 0, 0, SLAB_MAX_SIZE},
+		/* No room for what would be added: what it asks for it has all the same. */
+		{SLAB_MAX_SIZE - 88, 8, SLAB_RED_ZONE, SLAB_RED_ZONE, SLAB_MAX_SIZE - 72},
+		{SLAB_MAX_SIZE, 8, SLAB_POISON, SLAB_POISON, SLAB_MAX_SIZE},
+		{SLAB_MAX_SIZE, 8, SLAB_RED_ZONE, 0, SLAB_MAX_SIZE},
 	};
 
 	EXPECT_EQ(t, sizeof(struct slab_owner), 88);
@@ -155,7 +159,7 @@ static u32 neighbours(struct ktest *t, bool random)
 	u32 in_order = 0;
 
 	slab_order_choose(random, t->seed);
-	cache = kmem_cache_create(random ? "drawn" : "in order", 64, 64, 0, NULL);
+	cache = kmem_cache_create(random ? "drawn" : "in-order", 64, 64, 0, NULL);
 	EXPECT_EQ(t, kmem_cache_tune(cache, 0, 0, 0), 0);
 	for (u32 i = 0; i < 64; i++) {
 		object[i] = kmem_cache_alloc_node(cache, GFP_KERNEL, 0);
