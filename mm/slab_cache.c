@@ -110,6 +110,14 @@ struct cache_words {
 	bool is_boot;
 };
 
+/* As reports are columns, and commands are words. */
+static bool is_one_word(const char *name)
+{
+	while (*name > ' ' && *name <= '~')
+		name++;
+	return *name == '\0';
+}
+
 static const char *wrong_words(const struct cache_words *words)
 {
 	u32 align = words->align, flags = words->flags;
@@ -118,6 +126,8 @@ static const char *wrong_words(const struct cache_words *words)
 		return "it has no name";
 	if (strlen(words->name) >= SLAB_NAME_BYTES)
 		return "its name is too long";
+	if (!is_one_word(words->name))
+		return "its name is no one word";
 	if (words->size == 0)
 		return "its objects have no size";
 	if (words->size > SLAB_MAX_SIZE)

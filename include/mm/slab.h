@@ -41,7 +41,7 @@ struct kmem_cache;
 /*
  * A cache of objects of `size` bytes, 1 .. SLAB_MAX_SIZE, aligned to `align`: a power of two up to PAGE_SIZE, or
  * 0, which means 8. `ctor` prepares an object when its slab is made, and is not called again: who frees an object
- * leaves it so. It may not sleep nor ask for memory. The name is copied, and is no other cache's.
+ * leaves it so. It may not sleep nor ask for memory. The name is copied, one word, and no other cache's.
  * Threads; may sleep. NULL and a line in the log that says why: a word is wrong, or there is no memory.
  */
 struct kmem_cache *kmem_cache_create(const char *name, u32 size, u32 align, u32 flags,

@@ -204,7 +204,7 @@ static void every_page_comes_back(struct ktest *t)
 	before = free_pages_in_all();
 	for (u32 i = 0; i < ARRAY_SIZE(sizes); i++) {
 		u32 nr = sizes[i] < 4096 ? 1000 : 20;
-		struct kmem_cache *cache = make("comes and goes", sizes[i]);
+		struct kmem_cache *cache = make("comes-and-goes", sizes[i]);
 
 		ASSERT_TRUE(t, cache != NULL);
 		for (u32 n = 0; n < nr; n++) {
@@ -213,7 +213,7 @@ static void every_page_comes_back(struct ktest *t)
 			memset(object[n], 0x5a, sizes[i]);
 		}
 		EXPECT_EQ(t, kmem_cache_destroy(cache), -EBUSY);
-		EXPECT(t, host_log_contains("cache 'comes and goes' is not destroyed"));
+		EXPECT(t, host_log_contains("cache 'comes-and-goes' is not destroyed"));
 		for (u32 n = 0; n < nr; n++)
 			kmem_cache_free(cache, object[n]);
 		/* It goes on after all. */
@@ -297,7 +297,9 @@ static void misuse_is_named(struct ktest *t)
 	} rows[] = {
 		{NULL, 8, 0, 0, NULL, "it has no name"},
 		{"", 8, 0, 0, NULL, "it has no name"},
-		{"a name of thirty-two characters.", 8, 0, 0, NULL, "its name is too long"},
+		{"a-name-of-thirty-two-characters.", 8, 0, 0, NULL, "its name is too long"},
+		{"two words", 8, 0, 0, NULL, "its name is no one word"},
+		{"a\nline", 8, 0, 0, NULL, "its name is no one word"},
 		{"kmalloc-64", 8, 0, 0, NULL, "its name is taken"},
 		{"wrong", 0, 0, 0, NULL, "its objects have no size"},
 		{"wrong", SLAB_MAX_SIZE + 1, 0, 0, NULL, "larger than the largest block"},
@@ -319,11 +321,11 @@ static void misuse_is_named(struct ktest *t)
 	EXPECT_EQ(t, nr_caches(), 2 + 31 + 8);
 	EXPECT_EQ(t, kmem_cache_destroy(NULL), 0);
 	/* Just not too much. */
-	cache = kmem_cache_create("a name of thirty-one characters", SLAB_MAX_SIZE, PAGE_SIZE, 0,
+	cache = kmem_cache_create("a-name-of-thirty-one-characters", SLAB_MAX_SIZE, PAGE_SIZE, 0,
 				  NULL);
 	ASSERT_TRUE(t, cache != NULL);
 	EXPECT_EQ(t, kmem_cache_size(cache), SLAB_MAX_SIZE);
-	EXPECT_STREQ(t, kmem_cache_name(cache), "a name of thirty-one characters");
+	EXPECT_STREQ(t, kmem_cache_name(cache), "a-name-of-thirty-one-characters");
 	EXPECT_EQ(t, kmem_cache_destroy(cache), 0);
 }
 
