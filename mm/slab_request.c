@@ -24,6 +24,7 @@
 #include <mm/trace.h>
 
 #include "fault_inject.h"
+#include "rate_limit.h"
 #include "vmstat.h"
 
 #define MAX_CPUSET_ROUNDS 16
@@ -129,13 +130,19 @@ static __noinline void report_bad_request(const char *wrong, const struct kmem_c
 	       cache->name, nid, gfp, caller);
 }
 
+/* Who asks in a loop fails in a loop: as often as is said of pages (mm/alloc_report.c). */
 static __noinline void report_failure(const struct slab_request *request)
 {
+	static struct rate_limit limit = {.burst = 10, .interval_ns = 5000000000ull};
 	char caller[OS_CALLER_BYTES];
+	u64 held_back;
 
 	vmstat_count(VMSTAT_SLAB_FAIL);
-	if (request->gfp & __GFP_NOWARN)
+	if ((request->gfp & __GFP_NOWARN) || !rate_limit_pass(&limit, &held_back))
 		return;
+	if (held_back)
+		os_log(OS_LOG_WARN, "slab", "%llu failures were not said",
+		       (unsigned long long)held_back);
 	os_describe_caller(request->call_site, caller, sizeof(caller));
 	os_log(OS_LOG_WARN, "slab",
 	       "no object of %s (%u bytes, order %u) for %s: node %d, gfp 0x%x",

@@ -198,6 +198,23 @@ static void a_failure_is_said_once(struct ktest *t)
 	expect_check_clean(t);
 }
 
+/* Who asks in a loop fails in a loop: ten lines in five seconds, as for pages. */
+static void many_failures_are_said_ten_times(struct ktest *t)
+{
+	boot();
+	exhaust();
+	for (u32 i = 0; i < 10; i++) {
+		host_log_clear();
+		EXPECT(t, !kmem_cache_alloc(cache, GFP_NOWAIT));
+		EXPECT_MSG(t, host_log_contains("no object of test"), "failure %u", i);
+	}
+	host_log_clear();
+	for (u32 i = 0; i < 100; i++)
+		EXPECT(t, !kmem_cache_alloc(cache, GFP_NOWAIT));
+	EXPECT(t, !host_log_contains("no object of test"));
+	EXPECT_EQ(t, item(VMSTAT_SLAB_FAIL), 110);
+}
+
 static void injected_failures_are_seen(struct ktest *t)
 {
 	struct fault_rule rule = {.times = 3, .quiet = true};
@@ -382,6 +399,7 @@ static const struct ktest_case cases[] = {
 	KTEST(a_cpuset_holds_on_the_hit_path),
 	KTEST(zeroed_on_demand),
 	KTEST(a_failure_is_said_once),
+	KTEST(many_failures_are_said_ten_times),
 	KTEST(there_or_never),
 	KTEST(there_when_it_is_allowed),
 	KTEST(injected_failures_are_seen),
