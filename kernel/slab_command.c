@@ -104,6 +104,8 @@ static void print_flags(u32 flags)
 		{SLAB_STORE_USER, "store_user"},
 		{SLAB_RED_ZONE, "red_zone"},
 		{SLAB_POISON, "poison"},
+		{SLAB_INIT_ON_ALLOC, "init_on_alloc"},
+		{SLAB_CHECK_ALL, "check_all"},
 	};
 
 	kprintf("  flags:");
@@ -288,6 +290,9 @@ static int tune(struct kmem_cache *cache, int argc, char **argv)
 			return command_bad(text, "'%.32s' is no number of objects", text);
 	}
 	err = kmem_cache_tune(cache, (u32)value[LIMIT], (u32)value[BATCH], (u32)value[SHARED]);
+	if (err == -EINVAL && (s.flags & SLAB_DEBUG_ALL))
+		return command_bad(argv[2], "%s is debugged: nothing of it is kept, only all 0",
+				   s.name);
 	if (err == -EINVAL)
 		return command_bad(argv[2],
 				   "limit %llu, batch %llu, shared %llu: 1 <= batch <= limit, or "

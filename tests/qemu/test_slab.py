@@ -175,6 +175,15 @@ def test_bad_input_gets_one_line(command, said, boot):
     assert outcome.output.count(said) == 1
 
 
+def test_debugging_is_shown(boot):
+    """All flags by name; and who tunes such a cache is told why it keeps nothing."""
+    outcome = boot("two", 'mm.debug=3 run="slab kmalloc-64; slab kmalloc-64 limit=10 batch=5 shared=1"')
+    assert outcome.code == guest.FAILURE
+    assert "\n  flags: store_user red_zone poison init_on_alloc check_all\n" in outcome.output.replace("\r", "")
+    assert outcome.output.count("kmalloc-64 is debugged: nothing of it is kept, only all 0") == 1
+    assert "1 <= batch" not in outcome.output
+
+
 def test_what_must_not_fail_under_debugging(boot, check_ktap):
     check_ktap(boot("two", "test=slab,slab_debug mm.debug=3", test=True))
 
