@@ -34,7 +34,8 @@ static nodemask_t mask_of[NR_CHANGES + 2];
 struct worker {
 	u64 seed;
 	struct os_task *task; /* atomic: once it runs */
-	u64 requests, failures, outside;
+	u64 requests;         /* atomic */
+	u64 failures, outside;
 	bool stale_word;
 	bool done; /* atomic */
 };
@@ -67,7 +68,7 @@ static void work(void *arg)
 						     GFP_KERNEL | __GFP_NOWARN, order);
 
 		last = load_acquire(&os_current()->mems_generation);
-		w->requests++;
+		store_relaxed(&w->requests, w->requests + 1); /* this thread's own count */
 		if (!page) {
 			w->failures++;
 			continue;
@@ -94,6 +95,15 @@ static void begin_masks(u64 seed)
 		mask_of[g] = 1 + host_random_below(&r, 15);
 }
 
+/* A host that has other things to do may not have run each of them yet. */
+static void wait_for_requests(struct worker w[], u32 nr)
+{
+	for (u32 i = 0; i < nr; i++) {
+		while (load_relaxed(&w[i].requests) == 0)
+			cpu_relax();
+	}
+}
+
 static void a_changing_cpuset_is_never_left(struct ktest *t)
 {
 	struct os_thread *thread[NR_CPUS];
@@ -110,6 +120,8 @@ static void a_changing_cpuset_is_never_left(struct ktest *t)
 		cpu_relax();
 	store_release(&changing, true);
 	for (u32 g = 1; g <= NR_CHANGES; g++) {
+		if (g == NR_CHANGES / 2)
+			wait_for_requests(w, NR_CPUS);
 		for (u32 cpu = 0; cpu < NR_CPUS; cpu++)
 			task_set_mems_allowed(load_acquire(&w[cpu].task), mask_of[g]);
 		if (g % 64 == 0)
@@ -136,9 +148,11 @@ static void a_changing_cpuset_is_never_left(struct ktest *t)
  *	node 0     free ............................| taken    ....
  *	node 1     taken    | free ...................................
  */
-#define NR_ASKING    2
-#define ANEW_ENOUGH  10
-#define MOVES_MAX_NS 20000000000ull
+#define NR_ASKING     2
+#define ANEW_ENOUGH   10
+#define MANY_MOVES    100
+#define MANY_REQUESTS 1000
+#define MOVES_MAX_NS  20000000000ull
 
 /* So little that a move is over while who asks has not got on. */
 static const struct host_machine two_small = {
@@ -187,19 +201,28 @@ static void ask_for_one(void *arg)
 	while (load_acquire(&changing)) {
 		struct page *page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, 4);
 
-		w->requests++;
+		store_relaxed(&w->requests, w->requests + 1); /* this thread's own count */
 		w->failures += page == NULL;
 		if (page)
 			__free_pages(page, 4);
 	}
 }
 
-/* Until it has come to that often enough for a mistake to show. */
+static u64 requests_of(const struct worker w[], u32 nr)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < nr; i++)
+		sum += load_relaxed(&w[i].requests); /* a figure */
+	return sum;
+}
+
+/* Until it has come to that, and to all of the rest, often enough for a mistake to show. */
 static void no_failure_while_either_mask_would_do(struct ktest *t)
 {
 	struct os_thread *thread[NR_ASKING];
 	struct worker w[NR_ASKING] = {{0}};
-	u64 requests = 0, start, moves = 0;
+	u64 start, moves = 0;
 
 	host_machine_boot(&two_small);
 	for (int nid = 0; nid < 2; nid++) {
@@ -214,8 +237,10 @@ static void no_failure_while_either_mask_would_do(struct ktest *t)
 	while (load_acquire(&nr_ready) < NR_ASKING)
 		cpu_relax();
 	store_release(&changing, true);
-	for (start = arch_timestamp(); vmstat_read(VMSTAT_ALLOC_MEMS_MOVED) < ANEW_ENOUGH &&
-				       arch_timestamp() - start < MOVES_MAX_NS;) {
+	for (start = arch_timestamp();
+	     (vmstat_read(VMSTAT_ALLOC_MEMS_MOVED) < ANEW_ENOUGH || moves <= MANY_MOVES ||
+	      requests_of(w, NR_ASKING) <= MANY_REQUESTS) &&
+	     arch_timestamp() - start < MOVES_MAX_NS;) {
 		int to = (int)(++moves % 2);
 
 		fill_node(to);
@@ -227,13 +252,12 @@ static void no_failure_while_either_mask_would_do(struct ktest *t)
 	for (u32 i = 0; i < NR_ASKING; i++) {
 		os_thread_join(thread[i]);
 		EXPECT_EQ(t, w[i].failures, 0);
-		requests += w[i].requests;
 	}
-	ktest_note(t, "%llu requests, %llu moves, %llu begun anew", (unsigned long long)requests,
-		   (unsigned long long)moves,
+	ktest_note(t, "%llu requests, %llu moves, %llu begun anew",
+		   (unsigned long long)requests_of(w, NR_ASKING), (unsigned long long)moves,
 		   (unsigned long long)vmstat_read(VMSTAT_ALLOC_MEMS_MOVED));
 	/* How many came between is the host's luck; test_mempolicy.c moves the mask at the very place. */
-	EXPECT(t, moves > 100 && requests > 1000);
+	EXPECT(t, moves > MANY_MOVES && requests_of(w, NR_ASKING) > MANY_REQUESTS);
 	expect_check_clean(t);
 }
 
