@@ -176,6 +176,16 @@ u64 apic_timer_hz(void)
 	return (u64)timer_count * TIMER_HZ;
 }
 
+u32 apic_timer_initial(void)
+{
+	return read(REG_TIMER_INITIAL);
+}
+
+u32 apic_timer_left(void)
+{
+	return read(REG_TIMER_CURRENT);
+}
+
 void apic_start_timer(void)
 {
 	write(REG_TIMER_DIVIDE, DIVIDE_BY_16);

@@ -30,8 +30,10 @@ bool apic_init_boot(void);
 bool apic_usable(void);
 void apic_init_cpu(void); /* enables this CPU's */
 u32 apic_id(void);
-void apic_start_timer(void); /* TIMER_HZ on this CPU from now on */
-u64 apic_timer_hz(void);     /* what the timer counts with, as measured */
+void apic_start_timer(void);  /* TIMER_HZ on this CPU from now on */
+u64 apic_timer_hz(void);      /* what the timer counts with, as measured */
+u32 apic_timer_initial(void); /* this CPU's: where it begins, at each tick, */
+u32 apic_timer_left(void);    /* and what of that is left */
 void apic_eoi(void);
 
 /* Any context, NMI excepted. */
