@@ -282,66 +282,6 @@ static void others_are_left_out(struct ktest *t)
 	irq_restore(flags);
 }
 
-/*
- * A thread of CPU 1 holds the list's lock, with interrupts on, as threads do. Who checks with interrupts off waits until
- * it lets go.
- */
-static bool has_it; /* atomic */
-
-static void hold_until_waited_for(void *arg)
-{
-	u32 *waiters = arg;
-
-	spin_lock(&slab_caches.lock);
-	store_release(&has_it, true);
-	while (load_relaxed(&slab_caches.lock.next) - load_relaxed(&slab_caches.lock.serving) < 2)
-		cpu_relax();
-	(*waiters)++;
-	spin_unlock(&slab_caches.lock);
-}
-
-static void the_list_is_waited_for_with_interrupts_off(struct ktest *t)
-{
-	struct os_thread *thread;
-	unsigned long flags;
-	u32 waiters = 0;
-
-	boot_stacks(t);
-	thread = os_thread_start("holder", 1, hold_until_waited_for, &waiters);
-	ASSERT_TRUE(t, thread != NULL);
-	while (!load_acquire(&has_it))
-		cpu_relax();
-	flags = irq_save();
-	expect_check_clean(t);
-	irq_restore(flags);
-	os_thread_join(thread);
-	EXPECT_EQ(t, waiters, 1);
-}
-
-static void check_in_an_interrupt(void *arg)
-{
-	struct check_report *report = arg;
-
-	mm_check(report);
-}
-
-/* An interrupt on the CPU that holds it would wait for ever: it runs nothing, whoever has it, and says so. */
-static void an_interrupt_checks_nothing(struct ktest *t)
-{
-	struct check_report report = {.run = 1};
-
-	boot_stacks(t);
-	host_log_clear();
-	spin_lock(&slab_caches.lock);
-	host_interrupt(0, check_in_an_interrupt, &report);
-	spin_unlock(&slab_caches.lock);
-	EXPECT(t, report.stopped);
-	EXPECT_EQ(t, report.run, 0);
-	EXPECT_EQ(t, report.failed, 0);
-	EXPECT(t, host_log_contains("nothing is checked in an interrupt"));
-	expect_check_clean(t);
-}
-
 /* --- SLAB-5 ------------------------------------------------------------------------------------------ */
 
 static void slab_5(struct ktest *t)
@@ -501,8 +441,6 @@ static const struct ktest_case cases[] = {
 	KTEST(slab_4_another_cpu),
 	KTEST(slab_4_shared),
 	KTEST(others_are_left_out),
-	KTEST(the_list_is_waited_for_with_interrupts_off),
-	KTEST(an_interrupt_checks_nothing),
 	KTEST(slab_5),
 	KTEST(slab_5_limit),
 	KTEST(slab_5_wild),
