@@ -1,4 +1,4 @@
-"""Runs inside gdb, for test_gdb.py: executes commands one by one and keeps what each said.
+"""Runs inside gdb, for gdb_guest.py: executes commands one by one and keeps what each said.
 
 HIGHWATER_GDB_SESSION names a JSON file with a list of commands; the answers go to the same name
 with .answers: for each command its text, and whether it failed. At the end the guest is let go on,
