@@ -75,6 +75,11 @@ void host_timer_begin(u32 nr_cpus, u32 period_us, void (*fn)(void *arg), void *a
 u64 host_cpu_switches(u32 cpu);
 /* How often any thread went to sleep in os_wait(). */
 u64 host_sleeps(void);
+/*
+ * This thread's next sleep in os_wait() lasts until another one has set *done, besides: what comes meanwhile comes in
+ * time, however late the host runs that one, and though the code under test waits a fraction of a second.
+ */
+void host_sleep_until(const bool *done);
 
 /*
  * Runs fn(arg) once, in this thread, just before the first write into the page of `place`: what

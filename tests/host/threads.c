@@ -32,6 +32,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NS_PER_SECOND 1000000000ull
 
@@ -184,6 +185,20 @@ u64 host_sleeps(void)
 	return load_relaxed(&nr_sleeps);
 }
 
+static _Thread_local const bool *awaited; /* NULL: nothing */
+
+void host_sleep_until(const bool *done)
+{
+	awaited = done;
+}
+
+static void wait_for_awaited(void)
+{
+	while (awaited && !load_acquire(awaited))
+		usleep(100);
+	awaited = NULL;
+}
+
 /* False: the time is over. */
 static bool sleep_until_woken(struct os_thread *thread, u64 deadline_ns)
 {
@@ -194,6 +209,7 @@ static bool sleep_until_woken(struct os_thread *thread, u64 deadline_ns)
 	/* Relaxed: a figure. */
 	__atomic_fetch_add(&nr_sleeps, 1, __ATOMIC_RELAXED);
 	host_cpu_give();
+	wait_for_awaited();
 	pthread_mutex_lock(&thread->mutex);
 	while (!thread->woken && error == 0)
 		error = deadline_ns == OS_WAIT_FOREVER

@@ -460,14 +460,16 @@ static void a_failure_looks_whether_the_cpuset_moved(struct ktest *t)
 	EXPECT_EQ(t, r.changes, 1000 - 16);
 }
 
+static bool allowed; /* atomic */
+
 static void allow_node_1(void *arg)
 {
 	struct os_task *task = arg;
-	u64 sleeps = host_sleeps();
 
-	while (host_sleeps() == sleeps)
+	while (host_sleeps() == 0)
 		cpu_relax();
 	task_set_mems_allowed(task, NODE_BIT(1));
+	store_release(&allowed, true);
 }
 
 /* Also a request that must not fail, asleep between its rounds. */
@@ -480,8 +482,10 @@ static void what_must_not_fail_sees_a_new_cpuset(struct ktest *t)
 	while (alloc_pages_node(0, GFP_KERNEL | __GFP_THISNODE | __GFP_MEMALLOC | __GFP_NOWARN, 0))
 		;
 	EXPECT_EQ(t, task_set_mems_allowed(os_current(), NODE_BIT(0)), 0);
+	ASSERT_EQ(t, host_sleeps(), 0);
 	other = os_thread_start("cpuset", 1, allow_node_1, os_current());
 	ASSERT_TRUE(t, other != NULL);
+	host_sleep_until(&allowed);
 	page = alloc_pages(GFP_KERNEL | __GFP_NOFAIL, 0);
 	EXPECT_EQ(t, page->nid, 1);
 	EXPECT(t, vmstat_read(VMSTAT_ALLOC_MEMS_MOVED) >= 1);

@@ -328,6 +328,7 @@ static void what_must_not_fail_ends_in_a_panic(struct ktest *t)
 }
 
 static struct page *kept;
+static bool kept_is_free; /* atomic */
 
 static void free_when_asked(void *arg)
 {
@@ -337,6 +338,7 @@ static void free_when_asked(void *arg)
 	while (host_sleeps() == sleeps)
 		cpu_relax();
 	__free_pages(kept, 0);
+	store_release(&kept_is_free, true);
 }
 
 static void a_free_meanwhile_is_enough(struct ktest *t)
@@ -351,6 +353,7 @@ static void a_free_meanwhile_is_enough(struct ktest *t)
 	EXPECT(t, !alloc_pages(GFP_KERNEL | __GFP_NOWARN, 0));
 	other = os_thread_start("friend", 1, free_when_asked, &sleeps);
 	ASSERT_TRUE(t, other != NULL);
+	host_sleep_until(&kept_is_free);
 	page = alloc_pages(GFP_KERNEL | __GFP_NOFAIL, 0);
 	EXPECT(t, page == kept);
 	EXPECT_EQ(t, vmstat_read(VMSTAT_ALLOC_GIVE_UP), 2); /* the flood's, and the one after it */

@@ -277,6 +277,7 @@ static void there_or_never(struct ktest *t)
 
 static struct os_task *asker;
 static bool has_asked; /* atomic: it has come back */
+static bool allowed;   /* atomic */
 
 static void allow_when_it_sleeps(void *arg)
 {
@@ -285,6 +286,7 @@ static void allow_when_it_sleeps(void *arg)
 	while (host_sleeps() == sleeps && !load_acquire(&has_asked))
 		cpu_relax();
 	(void)task_set_mems_allowed(asker, NODE_BIT(0) | NODE_BIT(1));
+	store_release(&allowed, true);
 }
 
 /* The cpuset moves while it is being refused: it has its object, of that node. */
@@ -300,6 +302,7 @@ static void there_when_it_is_allowed(struct ktest *t)
 	sleeps = host_sleeps();
 	other = os_thread_start("friend", 1, allow_when_it_sleeps, &sleeps);
 	ASSERT_TRUE(t, other != NULL);
+	host_sleep_until(&allowed);
 	EXPECT_EQ(t, node_of(kmem_cache_alloc_node(cache, GFP_THERE_OR_NEVER, 1)), 1);
 	store_release(&has_asked, true);
 	EXPECT(t, host_sleeps() > sleeps);

@@ -179,14 +179,19 @@ static void a_free_page_taken_meanwhile(struct ktest *t)
 
 /* --- Writes ---------------------------------------------------------------------------------------- */
 
-static bool stop; /* atomic */
+#define NR_WRITES 8
+
+static bool stop, written; /* atomic */
 
 /* A device: a write now and then. */
 static void end_writes(void *arg)
 {
+	u32 ended = 0;
+
 	(void)arg;
 	while (!load_acquire(&stop)) {
-		toy_end_writes(1);
+		ended += toy_end_writes(1);
+		store_release(&written, ended == NR_WRITES);
 		cpu_relax();
 	}
 }
@@ -204,12 +209,13 @@ static void dirty_pages_are_written_then_evicted(struct ktest *t)
 	}
 	device = os_thread_start("device", 1, end_writes, NULL);
 	ASSERT_TRUE(t, device != NULL);
+	host_sleep_until(&written);
 	EXPECT_EQ(t, target_reclaim(4, ZONE_NORMAL, 1, true), 8);
 	store_release(&stop, true);
 	os_thread_join(device);
 	EXPECT_EVENTS(t, before, .chosen = 1, .completed = 1, .evicted = 8);
 	toy_counts(&toy);
-	EXPECT_EQ(t, toy.writes_begun, 8);
+	EXPECT_EQ(t, toy.writes_begun, NR_WRITES);
 	EXPECT(t, is_free(at));
 	expect_check_clean(t);
 }
