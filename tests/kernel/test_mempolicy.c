@@ -227,7 +227,8 @@ static nodemask_t mask_of[NR_CHANGES + 1];
 struct bound {
 	u64 state;
 	struct os_task *task; /* atomic */
-	u64 requests, failures, outside;
+	u64 requests;         /* atomic */
+	u64 failures, outside;
 	bool stale_word;
 };
 static bool changing; /* atomic */
@@ -261,7 +262,7 @@ static void ask_once(struct bound *b)
 	struct page *page = alloc_pages_node(nid, GFP_KERNEL | __GFP_NOWARN, order);
 
 	last = load_acquire(&os_current()->mems_generation);
-	b->requests++;
+	store_relaxed(&b->requests, b->requests + 1); /* this thread's own count */
 	b->failures += page == NULL;
 	if (!page)
 		return;
@@ -341,6 +342,10 @@ static void a_changing_cpuset_is_never_left(struct ktest *t)
 	for (u32 g = 1; g <= nr_changes; g++) {
 		for (u32 i = 0; i < nr; i++)
 			task_set_mems_allowed(bound[i].task, mask_of[g]);
+		/* A host that has other things to do may not have run each of them yet. */
+		for (u32 i = 0; g == nr_changes / 2 && i < nr; i++)
+			while (load_relaxed(&bound[i].requests) == 0)
+				thread_yield();
 		if (g % 256 == 0)
 			thread_yield();
 	}

@@ -95,7 +95,10 @@ static void begin_masks(u64 seed)
 		mask_of[g] = 1 + host_random_below(&r, 15);
 }
 
-/* A host that has other things to do may not have run each of them yet. */
+/*
+ * While it changes: a host that has other things to do may not have run each of them yet, and one that comes to
+ * look when it is over would wait for ever.
+ */
 static void wait_for_requests(struct worker w[], u32 nr)
 {
 	for (u32 i = 0; i < nr; i++) {
@@ -248,6 +251,7 @@ static void no_failure_while_either_mask_would_do(struct ktest *t)
 			task_set_mems_allowed(w[i].task, NODE_BIT(to));
 		empty_node(!to);
 	}
+	wait_for_requests(w, NR_ASKING);
 	store_release(&changing, false);
 	for (u32 i = 0; i < NR_ASKING; i++) {
 		os_thread_join(thread[i]);
