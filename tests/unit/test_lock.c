@@ -46,6 +46,7 @@ static void start_players(struct player *player, u32 nr, void (*fn)(u32 cpu))
 	for (u32 i = 0; i < nr; i++) {
 		player[i].cpu = i + 1;
 		player[i].fn = fn;
+		host_count_thread(); /* so that who spins lets others run */
 		if (pthread_create(&player[i].thread, NULL, play, &player[i]) != 0)
 			os_panic("no thread");
 	}
