@@ -448,7 +448,7 @@ static const struct ktest_case cases[] = {
 	KTEST(who_cannot_be_started_is_not),
 	KTEST(yield_is_round_robin),
 	KTEST(an_idle_cpu_is_told),
-	KTEST(who_does_not_yield_is_preempted),
+	KTEST_SLOW(who_does_not_yield_is_preempted, 240), /* of 64 CPUs each for eight ticks */
 	KTEST(preemption_waits_for_who_disables_it),
 	KTEST(sleep_lasts),
 	KTEST(sleepers_wake_in_time),
