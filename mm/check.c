@@ -215,6 +215,27 @@ static void zonelist_complete(struct check *c)
 	}
 }
 
+/* --- Looking again -------------------------------------------------------------------------- */
+
+#define LOOK_NS 1000000ull
+
+static bool never(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+/* Who is amidst a change may be stopped there, by a thread of its CPU, or all of the CPU by the host. */
+void check_wait_a_moment(u32 look)
+{
+	struct os_wait_queue nobody;
+
+	if (look == 0 || !os_may_sleep())
+		return;
+	os_wait_queue_init(&nobody, "check");
+	os_wait(&nobody, never, NULL, LOOK_NS << look);
+}
+
 /* --- All of them --------------------------------------------------------------------------- */
 
 static const struct invariant invariants[] = {

@@ -3,7 +3,7 @@
  *
  * A node is looked at under its LRU lock: nothing goes to a list, leaves it or changes its mark meanwhile, however
  * busy other CPUs are. Walks along a list are bounded by its count. Flags and their counts change without
- * the lock, the count after the flag: where they differ they are looked at again (MAX_LOOKS), and are
+ * the lock, the count after the flag: where they differ they are looked at again (CHECK_LOOKS), and are
  * wrong if they always do.
  *
  * The memory map is walked from head to head without the zones' locks. Blocks may be split, merged and
@@ -15,8 +15,7 @@
 #include "buddy_area.h"
 #include "check_internal.h"
 
-#define ULL(x)    ((unsigned long long)(x))
-#define MAX_LOOKS 8
+#define ULL(x) ((unsigned long long)(x))
 /* More is not a count of references but one that went below 0. */
 #define MAX_REFS ((u32)1 << 31)
 
@@ -231,11 +230,13 @@ static void lru_flags(struct check *c)
 	for_each_node(nid) {
 		const struct lru_node *lru = &NODE_DATA(nid)->lru;
 		struct said said;
-		u32 look = 0;
+		bool agree = false;
 
-		while (look < MAX_LOOKS && !flags_agree(c, nid, &said))
-			look++;
-		if (look == MAX_LOOKS)
+		for (u32 look = 0; look < CHECK_LOOKS && !agree; look++) {
+			check_wait_a_moment(look);
+			agree = flags_agree(c, nid, &said);
+		}
+		if (!agree)
 			check_fail(c,
 				   "node %d: %llu pages dirty, nr_dirty %lld; %llu being written, "
 				   "nr_writeback %lld",

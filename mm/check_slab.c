@@ -8,7 +8,8 @@
  * That no slab is lost is seen in two steps. Each slab on a list gets the number of this look (slab_checked, under
  * the home's lock). Then the memory map is walked from head to head, without a lock: a marked page that has another
  * number is on no list. It may be on its way, for a moment: made and not yet on a list, or off it and not yet given
- * back. So there are MAX_LOOKS looks, and what is a stray in each of them is lost. Only one may look so at a time.
+ * back; for longer, if who is at it is stopped there. So there are CHECK_LOOKS looks, with waits between, and what is a
+ * stray in each of them is lost. Only one may look so at a time.
  *
  * What CPUs have on their stacks, and the caches themselves: mm/check_slab_cpu.c.
  */
@@ -23,7 +24,6 @@
 #include "slab_debug.h"
 
 #define ULL(x)     ((unsigned long long)(x))
-#define MAX_LOOKS  8
 #define MAX_STRAYS 16
 /* Caches may be made while we walk along them; more than so many are a circle. */
 #define MAX_MORE_CACHES 1024
@@ -419,8 +419,9 @@ static void slab_strays(struct check *c)
 		return;
 	strays = (struct strays){.nr = 0};
 	do {
+		check_wait_a_moment(looks);
 		look(c);
-	} while (strays.nr > 0 && ++looks < MAX_LOOKS);
+	} while (strays.nr > 0 && ++looks < CHECK_LOOKS);
 	if (strays.nr > 0) {
 		const struct page *page = pfn_to_page(strays.pfn[0]);
 		const struct kmem_cache_node *home = load_relaxed(&page->slab_home);

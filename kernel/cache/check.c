@@ -4,14 +4,13 @@
  * Each walks the index, or a ledger, and compares what it finds with what is counted. A bucket's lock is held
  * while its pages are looked at, no page's lock: figures are exact while nobody uses the cache. kswapd and the device
  * may be at it all the same: they move pages from one count to another while the index is walked. Where counts
- * differ they are looked at again (MAX_LOOKS), and are wrong if they always do.
+ * differ they are looked at again (CHECK_LOOKS), and are wrong if they always do.
  */
 #include <base/format.h>
 #include <base/string.h>
+#include <mm/check.h>
 
 #include "cache_internal.h"
-
-#define MAX_LOOKS 8
 
 /* What one walk over the index needs and finds. */
 struct cache_check {
@@ -109,12 +108,13 @@ static u64 count_until_right(struct cache_check *c,
 {
 	u64 looked_at = 0;
 
-	for (u32 look = 1; look <= MAX_LOOKS; look++) {
+	for (u32 look = 0; look < CHECK_LOOKS; look++) {
+		check_wait_a_moment(look);
 		memset(c->pages, 0, sizeof(c->pages));
 		memset(c->dirty, 0, sizeof(c->dirty));
 		c->being_written = 0;
 		looked_at = cache_index_walk(count_page, c);
-		if (right(c, look == MAX_LOOKS))
+		if (right(c, look == CHECK_LOOKS - 1))
 			break;
 	}
 	return looked_at;
