@@ -90,7 +90,7 @@ enum slab_map_kind {
  * Invariants (check):
  *   CACHES-1  size >= object_size, a multiple of align; nr_objects * size and what stands beside fits into the slab; the
  *             reciprocal leads from every byte of a place to its number
- *   CACHES-2  local[cpu] is the stack of the CPU's own home; node[nid] is its home, or slab_no_home
+ *   CACHES-2  local[cpu] is the stack of the CPU's own home; node[nid] is its home, or slab_no_home where no node is
  *   CACHES-3  1 <= batch <= limit, or all of limit, batch, shared are 0
  */
 struct kmem_cache {

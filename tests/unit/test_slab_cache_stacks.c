@@ -284,6 +284,21 @@ static void more_than_the_limit_is_found(struct ktest *t)
 	expect_check_clean(t);
 }
 
+/* Node 2 has no memory, and its CPU asks for what is near it all the same. */
+static void a_node_without_its_home_is_found(struct ktest *t)
+{
+	struct kmem_cache_node *home;
+	struct kmem_cache *cache;
+
+	host_machine_boot(&machine);
+	cache = make("homeless", 64);
+	home = cache->node[2];
+	cache->node[2] = &slab_no_home;
+	expect_check_finds(t, "CACHES-2");
+	cache->node[2] = home;
+	expect_check_clean(t);
+}
+
 static const struct ktest_case cases[] = {
 	KTEST(late_cpus_get_stacks),
 	KTEST(stacks_are_emptied_home),
@@ -294,5 +309,6 @@ static const struct ktest_case cases[] = {
 	KTEST(a_handful_has_few_objects),
 	KTEST(a_long_array_is_checked_by_parts),
 	KTEST(more_than_the_limit_is_found),
+	KTEST(a_node_without_its_home_is_found),
 };
 KTEST_SUITE(slab_cache_stacks, cases);
