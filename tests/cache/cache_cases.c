@@ -11,6 +11,8 @@
 #include <mm/page_alloc.h>
 
 #include "../../kernel/cache/cache_internal.h"
+#include "../../mm/lru.h"
+#include "../../mm/zone.h"
 #include "../stress/pause.h"
 #include "../sweep/sweep.h"
 #include "evict.h"
@@ -328,6 +330,17 @@ void cache_every_failure_is_clean(struct ktest *t)
 	EXPECT(t, result.managed >= 4);     /* the index's, the record's, the packet's two */
 }
 
+/* On all nodes: what gives those hope who wait for writes. */
+static u64 writes_ended(void)
+{
+	u64 ended = 0;
+	int nid;
+
+	for_each_node_mask(nid, node_memory_mask())
+		ended += load_relaxed(&NODE_DATA(nid)->lru.nr_written); /* none is under way */
+	return ended;
+}
+
 /* Reclaim's write of page 0, its n-th request for memory failed: what became of the page. False: it makes fewer. */
 static bool evict_with_failure(struct cache_file *file, u64 nth, enum lru_outcome *outcome)
 {
@@ -344,21 +357,23 @@ static bool evict_with_failure(struct cache_file *file, u64 nth, enum lru_outcom
 
 /*
  * A write that cannot begin leaves the page as dirty as it was, and what was written comes back later. Of a page for
- * objects there is another way.
+ * objects there is another way. Nor has it ended: a device that only refuses gives nobody hope.
  */
 void cache_refused_write_stays_dirty(struct ktest *t)
 {
 	struct cache_file *file = make_file(t, 1);
-	u64 refused = device_counts().refused, nr_kept = 0;
+	u64 refused = device_counts().refused, nr_kept = 0, ended;
 	enum lru_outcome outcome;
 	bool failed = true;
 
 	ASSERT_TRUE(t, file != NULL);
 	for (u64 nth = 1; failed && nth < 20; nth++) {
 		EXPECT_EQ(t, cache_write(file, 0, GFP_KERNEL), 0);
+		ended = writes_ended();
 		failed = evict_with_failure(file, nth, &outcome);
 		if (outcome == LRU_KEPT) {
 			EXPECT_EQ(t, cache_counts(file).dirty_pages, 1);
+			EXPECT_EQ(t, writes_ended(), ended);
 			nr_kept++;
 		} else {
 			EXPECT_EQ(t, outcome, LRU_WRITING);
