@@ -196,7 +196,7 @@ def test_a_panic_on_many_cpus_is_one(boot_cpus):
 
 def test_an_nmi_on_many_cpus(boot_cpus):
     """As of a launcher that asks where they are. In an NMI none can be stopped by another one."""
-    message, _, rest = report(boot_cpus(4, 'run="crash nmi_cpus"', limit_seconds=60))
+    message, _, rest = report(boot_cpus(4, 'run="crash nmi_cpus"'))
     assert message == "all others are in an NMI"
     assert "did not answer" not in rest
     assert sorted(others(rest)) == [1, 2, 3]
@@ -205,7 +205,7 @@ def test_an_nmi_on_many_cpus(boot_cpus):
 
 def test_a_cpu_that_hangs(boot_cpus):
     """On a clock that goes as on a real machine, and with CPUs that run at the same time."""
-    message, own, rest = report(boot_cpus(4, 'run="crash hang_cpu"', limit_seconds=60))
+    message, own, rest = report(boot_cpus(4, 'run="crash hang_cpu"'))
     assert re.fullmatch(r"CPU 3 hangs: no timer interrupt for 1\d\.\d s", message)
     assert "CPU 3, noticed by CPU 2" in own
     assert re.match(rf"(?:{FRAME})*  \[\w+\] hang_here\+", rest), "where it hangs"

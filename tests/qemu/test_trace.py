@@ -247,7 +247,7 @@ def test_the_prompt_sends_while_it_waits(iso, tmp_path, log_path):
     console = Console(child)
     console.ask("trace on")
     console.ask("alloc 4")
-    for _ in range(100):
+    for _ in range(600):
         records = [r for s in Reader().read(path.read_bytes()).sessions for r in s.records]
         if records:
             break
