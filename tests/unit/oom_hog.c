@@ -57,11 +57,13 @@ static u64 hog_badness(struct oom_victim *victim, nodemask_t nodes)
 	return nodes & hog->nodes ? hog->badness : 0;
 }
 
+/* Nobody is told twice: who was told and is not gone would be told for ever. */
 static void hog_kill(struct oom_victim *victim)
 {
 	struct hog *hog = container_of(victim, struct hog, victim);
 
-	store_release(&hog->told, true);
+	if (__atomic_exchange_n(&hog->told, true, __ATOMIC_ACQ_REL))
+		os_panic("%s is told twice", victim->name);
 	os_wake_all(&hog->queue);
 }
 

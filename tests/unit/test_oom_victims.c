@@ -128,7 +128,7 @@ static void it_leaves_when_it_was_told(struct ktest *t)
 		cpu_relax();
 	sleeps = host_sleeps();
 	leaver = os_thread_start("leaver", 2, leave, &slow);
-	while (host_sleeps() == sleeps)
+	while (host_sleeps() == sleeps && !load_acquire(&unregistered))
 		cpu_relax();
 	EXPECT(t, !load_acquire(&unregistered));
 	store_release(&may_return, true);
