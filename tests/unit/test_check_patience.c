@@ -36,7 +36,7 @@ static struct cache_file *file;
 /* A change on the other CPU, of which the second half comes when somebody has begun to wait. */
 struct change {
 	void (*begin)(void), (*end)(void);
-	bool begun; /* atomic */
+	bool begun, ended; /* atomic */
 };
 
 static void change_slowly(void *arg)
@@ -49,6 +49,7 @@ static void change_slowly(void *arg)
 	while (host_sleeps() == sleeps && arch_timestamp_to_ns(arch_timestamp() - began) < LIMIT_NS)
 		cpu_relax();
 	change->end();
+	store_release(&change->ended, true);
 }
 
 static struct os_thread *start(struct change *change)
@@ -57,6 +58,7 @@ static struct os_thread *start(struct change *change)
 
 	while (thread && !load_acquire(&change->begun))
 		cpu_relax();
+	host_sleep_until(&change->ended);
 	return thread;
 }
 
@@ -77,7 +79,7 @@ static void give_slab_back(void)
 
 static void a_slab_on_its_way(struct ktest *t)
 {
-	struct change change = {make_slab, give_slab_back, false};
+	struct change change = {.begin = make_slab, .end = give_slab_back};
 	struct os_thread *thread;
 
 	host_machine_boot(&machine);
@@ -104,7 +106,7 @@ static void count_dirty(void)
 static void a_dirty_page_on_its_way(struct ktest *t)
 {
 	static const struct lru_owner owner = {.name = "test"};
-	struct change change = {make_dirty, count_dirty, false};
+	struct change change = {.begin = make_dirty, .end = count_dirty};
 	struct os_thread *thread;
 
 	host_machine_boot(&machine);
@@ -139,7 +141,7 @@ static void note(void *arg, const char *text)
 
 static void a_cached_page_on_its_way(struct ktest *t)
 {
-	struct change change = {count_of_file_down, count_of_file_up, false};
+	struct change change = {.begin = count_of_file_down, .end = count_of_file_up};
 	struct os_thread *thread;
 
 	host_machine_boot(&machine);
