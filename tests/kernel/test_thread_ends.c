@@ -9,6 +9,7 @@
 #include <mm/numa.h>
 #include <mm/os_task.h>
 #include <mm/page_alloc.h>
+#include <mm/slab_inspect.h>
 #include <x86/cpu_area.h>
 #include <x86/smp.h>
 
@@ -75,6 +76,19 @@ static u64 free_pages_in_all(void)
 			if (zone_snapshot(nid, (enum zone_type)type, &zone))
 				pages += zone.free_pages;
 	return pages;
+}
+
+/* What of its cache is in use: one that is forgotten costs no page, where its slab has others. */
+static u64 threads_in_all(void)
+{
+	struct kmem_cache *cache = slab_cache_get("thread");
+	struct slab_cache_snapshot s;
+
+	threads_release_spares();
+	kmem_cache_shrink(cache); /* what CPUs keep counts as used */
+	slab_cache_snapshot(cache, &s);
+	slab_cache_put(cache);
+	return s.active_objects;
 }
 
 /* Page tables of the stack window stay, so each CPU has a first round. */
@@ -237,7 +251,7 @@ static struct taken *take_all(unsigned int order, struct taken *list)
 /* First there is no block for its stack, then not even a page. */
 static void without_memory_there_is_no_thread(struct ktest *t)
 {
-	u64 before = free_pages_in_all(), failed = 0;
+	u64 before = free_pages_in_all(), threads = threads_in_all(), failed = 0;
 	struct taken *list = NULL, *next;
 	struct completion go;
 
@@ -255,6 +269,7 @@ static void without_memory_there_is_no_thread(struct ktest *t)
 	}
 	EXPECT_EQ(t, failed, 2);
 	EXPECT_EQ(t, free_pages_in_all(), before);
+	EXPECT_EQ(t, threads_in_all(), threads);
 }
 
 static const struct ktest_case cases[] = {
