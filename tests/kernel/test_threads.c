@@ -151,8 +151,8 @@ static bool play(struct ktest *t, struct turns *turns)
 			thread_start("player", smp_processor_id(), take_turns, &players[i]);
 		if (!EXPECT(t, players[i].thread != NULL))
 			return false;
+		thread_sleep_ns(2 * TICK_NS); /* it waits, before the next one does */
 	}
-	thread_sleep_ns(2 * TICK_NS); /* all of them wait */
 	preempt_disable();
 	for (u32 i = 0; i < 3; i++)
 		complete(&turns->go);
