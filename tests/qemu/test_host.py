@@ -21,7 +21,7 @@ PARTS = {
                     "mempolicy.what_must*,nobody_ends.*nodes_writes*,reclaim.dirty*,restart,"
                     "shrinker,slab_cache_stacks.who_closes*,slab_fallback_caller.f8*,"
                     "slab_debug.two_free*,slab_debug_goes_on.who_does*,slab_reap,"
-                    "slab_request.there_when*,threads,throttle,trace",
+                    "slab_request.there_when*,thread_sleep,threads,throttle,trace",
     "tests-tsan-2": "check_contexts.the_list_is*,check_patience,cpuset,fault_inject,oom,oom_victims,"
                     "page_cache,request,target_races.dirty*,target_threads",
     "tests-tsan-3": "slab_stress,soak,stress",
